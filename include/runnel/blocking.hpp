@@ -1,0 +1,70 @@
+// runnel/blocking.hpp — calls that block their thread, without stopping the goroutines behind them.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      entersyscall, exitsyscall: what Go does for system calls by itself
+//   Layer   4; includes layers 0-3
+//   Map     giving up a place → detail/scheduler.hpp, 5
+//   Tests   tests/blocking_test.cpp
+#pragma once
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <runnel/detail/park.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+/// The present goroutine stays on its thread, which is no worker meanwhile.
+class blocking_region {
+public:
+    blocking_region() noexcept : worker_(current_worker()) {
+        if (worker_ == nullptr) return;
+        goroutine_ = worker_->current.load(memory_order_relaxed);
+        scheduler& s = *worker_->home;
+        goroutine_->reason.store(wait_reason::blocking, memory_order_relaxed);
+        goroutine_->wait_since.store(s.coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
+        goroutine_->state.store(goroutine_state::blocking, memory_order_relaxed);
+        s.in_blocking.fetch_add(1, memory_order_seq_cst);
+        s.give_up_place(worker_);
+        enter_blocked(goroutine_);
+    }
+    ~blocking_region() {
+        if (worker_ == nullptr) return;
+        leave_blocked(worker_);
+        scheduler& s = *worker_->home;
+        s.take_place_back(worker_, goroutine_);
+        s.in_blocking.fetch_sub(1, memory_order_seq_cst);
+        if (goroutine_->abandoned()) wait_for_ever_quietly();
+    }
+    blocking_region(const blocking_region&) = delete;
+    blocking_region& operator=(const blocking_region&) = delete;
+
+private:
+    // Our run has ended meanwhile: park for good, and the thread is free for others.
+    static void wait_for_ever_quietly() noexcept {
+        sleeper s(wait_reason::blocking, nullptr, false);
+        s.park(sleeper::nothing, nullptr);
+    }
+
+    worker* worker_;
+    goroutine* goroutine_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Calls `function`, which may block its thread: a file read, a C library, a long computation. The
+/// goroutine's place goes to another thread meanwhile, so that others run. Inside, runnel's operations
+/// work as on a thread: they block it.
+/// Errors  what `function` throws. Cost  well under a microsecond, plus waking a thread if
+/// goroutines are waiting. Go  what it does by itself for system calls
+template <class F>
+auto blocking(F&& function) -> std::invoke_result_t<F> {
+    const detail::blocking_region region;
+    return std::invoke(std::forward<F>(function));
+}
+
+}  // namespace v0
+}  // namespace runnel

@@ -1,0 +1,499 @@
+// runnel/detail/chan_core.hpp — the channel itself: what send, receive and close do.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      hchan, chansend, chanrecv, closechan
+//   Layer   3
+//   Map     1. send   2. receive   3. close   4. one attempt under the lock   5. buffer
+//
+//   Invariants (whenever the lock is free)
+//     a receiver waits ⇒ the buffer is empty, and no sender waits but in the same select;
+//     a sender waits ⇒ the buffer is full (or there is none);
+//     closed ⇒ nobody waits;
+//     count_ is the number of values in the buffer.
+//   Nothing of the user's runs under the lock but the move of an element.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <runnel/detail/waiter.hpp>
+#include <runnel/error.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+[[noreturn]] RUNNEL_NOINLINE inline void throw_send_on_closed() {
+    throw closed_channel("send on closed channel");
+}
+
+/// How one attempt under the lock went.
+enum class attempt : std::uint8_t {
+    done,         // the value has passed
+    would_block,  // nobody there
+    closed,       // send: closed; receive: closed and drained
+    threw,        // the element's move threw, and nothing passed: the exception is in `failure`
+};
+
+/// What all channels share, whatever they carry. A handle owns one reference.
+class chan_base : public done_source {
+public:
+    chan_base(std::size_t capacity, bool unbounded) noexcept
+        : capacity_(capacity), unbounded_(unbounded) {}
+    chan_base(const chan_base&) = delete;
+    chan_base& operator=(const chan_base&) = delete;
+
+    void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
+    void release() noexcept {
+        // acq_rel: the last one sees all that the others did.
+        if (references_.fetch_sub(1, memory_order_acq_rel) == 1) destroy();
+    }
+    /// A reference, unless the last one is gone already.
+    bool try_retain() noexcept {
+        std::uint32_t n = references_.load(memory_order_relaxed);
+        do {
+            if (n == 0) return false;
+        } while (!references_.compare_exchange_weak(n, n + 1, memory_order_acquire,
+                                                    memory_order_relaxed));
+        return true;
+    }
+
+    std::size_t len() const noexcept { return rendezvous_ ? 0 : count_.load(memory_order_relaxed); }
+    std::size_t cap() const noexcept {
+        if (unbounded_) return std::numeric_limits<std::size_t>::max();
+        return rendezvous_ ? 0 : capacity_;
+    }
+
+    // For select: one attempt under the lock, on a slot whose type the channel knows.
+    virtual attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr& failure) = 0;
+    virtual attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr& failure) = 0;
+
+    // ---- 3. close ----
+
+    /// Throws closed_channel if it is closed already. Wakes everyone who waits, in one batch.
+    void close(std::exception_ptr error = nullptr) {
+        wake_list woken;
+        lock.lock();
+        if (closed.load(memory_order_relaxed)) {
+            lock.unlock();
+            throw closed_channel("close of closed channel");
+        }
+        error_ = std::move(error);
+        // [CH-1] what precedes close happens before a receive that finds the channel closed.
+        closed.store(true, memory_order_release);
+        while (waiter* w = receivers.claim_front()) {
+            w->outcome = wait_outcome::closed;
+            woken.push(w);
+        }
+        while (waiter* w = senders_.claim_front()) {
+            w->outcome = wait_outcome::closed;
+            woken.push(w);
+        }
+        note_waiters();
+        lock.unlock();
+        woken.wake_all();
+    }
+
+    /// The exception that the channel was closed with, or null. After a receive that found it closed.
+    const std::exception_ptr& error() const noexcept { return error_; }
+
+    // ---- 4. looks without the lock: may be out of date, never wrong for long ----
+
+    /// False only if at this moment, or a moment ago, no receive could have gone on.
+    /// The order matters: first "nothing there", then "not closed", so that a channel that is closed
+    /// with values in it is never taken for empty and open.
+    bool may_receive() const noexcept {
+        return count_.load(memory_order_acquire) != 0 || sender_waits_.load(memory_order_acquire) ||
+               closed.load(memory_order_acquire);  // [CH-1]
+    }
+    bool may_send() const noexcept {
+        return unbounded_ || count_.load(memory_order_acquire) < capacity_ ||
+               receiver_waits_.load(memory_order_acquire) || closed.load(memory_order_acquire);
+    }
+
+    /// Under the lock, after waiters came or went.
+    void note_waiters() noexcept {
+        sender_waits_.store(!senders_.empty(), memory_order_release);
+        receiver_waits_.store(!receivers.empty(), memory_order_release);
+    }
+
+    waiter_queue& senders() noexcept { return senders_; }
+
+    /// Looks unbuffered from outside (len and cap are 0), as Go's timer channels do.
+    void look_unbuffered() noexcept { rendezvous_ = true; }
+
+protected:
+    virtual ~chan_base() = default;
+    virtual void destroy() noexcept = 0;
+
+    const std::size_t capacity_;
+    const bool unbounded_;
+    bool rendezvous_ = false;
+    atomic<std::uint32_t> references_{1};
+    waiter_queue senders_;                     // guarded by lock
+    atomic<std::size_t> count_{0};             // written under lock
+    atomic<bool> sender_waits_{false};         // written under lock: a hint for may_receive()
+    atomic<bool> receiver_waits_{false};       // likewise for may_send()
+    std::exception_ptr error_;                 // written once, before closed
+};
+
+template <class T>
+class chan_core : public chan_base {
+public:
+    static constexpr bool moves_may_throw = !std::is_nothrow_move_constructible_v<T>;
+
+    /// One allocation for the core and its buffer. Throws std::length_error if the buffer could not
+    /// exist.
+    static chan_core* make(std::size_t capacity, bool unbounded) {
+        constexpr std::size_t header = buffer_offset();
+        constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+        if (capacity > (most - header) / sizeof(T)) {
+            throw std::length_error("makechan: size out of range");
+        }
+        void* memory =
+            ::operator new(header + capacity * sizeof(T), std::align_val_t{alignment()});
+        return ::new (memory) chan_core(capacity, unbounded);
+    }
+
+    // ---- 1. send ----
+
+    /// Moves from `value`; parks until it has passed. Throws closed_channel.
+    void send(T& value) {
+        static_cast<void>(send_until(value, no_deadline, nullptr));
+    }
+
+    /// ok, timed_out or canceled; the value is moved only if ok. Throws closed_channel.
+    wait_outcome send_until(T& value, time_point deadline, done_source* done) {
+        std::exception_ptr failure;
+        for (;;) {
+            wait_lock guard(lock, done);
+            waiter* woken = nullptr;
+            const attempt a = try_send(value, woken, failure);
+            if (a != attempt::would_block) {
+                guard.unlock();
+                if (woken != nullptr) woken->who->wake();
+                if (a == attempt::closed) throw_send_on_closed();
+                if (a == attempt::threw) std::rethrow_exception(failure);
+                return wait_outcome::ok;
+            }
+            waiter w;
+            w.slot = std::addressof(value);
+            w.failure = &failure;
+            sender_waits_.store(true, memory_order_release);
+            switch (const wait_outcome o = wait(senders_, guard, w, wait_reason::chan_send, this,
+                                                deadline)) {
+                case wait_outcome::closed:
+                    throw_send_on_closed();
+                case wait_outcome::failed:
+                    std::rethrow_exception(failure);
+                case wait_outcome::retry:
+                    continue;
+                default:
+                    return o;
+            }
+        }
+    }
+
+    /// One attempt: done, would_block; throws closed_channel. Does not touch the value unless done.
+    attempt send_now(T& value) {
+        if (!may_send()) return attempt::would_block;
+        std::exception_ptr failure;
+        waiter* woken = nullptr;
+        lock.lock();
+        const attempt a = try_send(value, woken, failure);
+        lock.unlock();
+        if (woken != nullptr) woken->who->wake();
+        if (a == attempt::closed) throw_send_on_closed();
+        if (a == attempt::threw) std::rethrow_exception(failure);
+        return a;
+    }
+
+    // ---- 2. receive ----
+
+    /// Parks until a value has come or the channel is closed and drained. `out` is an optional<T>*, or a
+    /// T* that is assigned to if `assigns`. ok, closed, timed_out or canceled. Does not throw the
+    /// channel's error: see receive_result().
+    wait_outcome receive_until(void* out, bool assigns, time_point deadline, done_source* done) {
+        for (;;) {
+            wait_lock guard(lock, done);
+            std::exception_ptr failure;
+            waiter* woken = nullptr;
+            const attempt a = try_receive(out, assigns, woken, failure);
+            if (a != attempt::would_block) {
+                guard.unlock();
+                if (woken != nullptr) woken->who->wake();
+                if (a == attempt::threw) std::rethrow_exception(failure);
+                return a == attempt::done ? wait_outcome::ok : wait_outcome::closed;
+            }
+            waiter w;
+            w.slot = out;
+            w.assigns = assigns;
+            receiver_waits_.store(true, memory_order_release);
+            const wait_outcome o =
+                wait(receivers, guard, w, wait_reason::chan_receive, this, deadline);
+            if (o != wait_outcome::retry) return o;
+        }
+    }
+
+    attempt receive_now(void* out, bool assigns) {
+        if (!may_receive()) return attempt::would_block;
+        std::exception_ptr failure;
+        waiter* woken = nullptr;
+        lock.lock();
+        const attempt a = try_receive(out, assigns, woken, failure);
+        lock.unlock();
+        if (woken != nullptr) woken->who->wake();
+        if (a == attempt::threw) std::rethrow_exception(failure);
+        return a;
+    }
+
+    /// Takes back what is in the buffer of a timer's channel: true if there was something.
+    bool discard_buffered() noexcept {
+        std::optional<T> value;
+        std::exception_ptr failure;
+        waiter* woken = nullptr;
+        lock.lock();
+        const bool any = count_.load(memory_order_relaxed) != 0 &&
+                         try_receive(&value, false, woken, failure) == attempt::done;
+        lock.unlock();
+        return any;
+    }
+
+    // ---- 4. one attempt under the lock ----
+
+    attempt try_send(T& value, waiter*& woken, std::exception_ptr& failure) {
+        if (RUNNEL_UNLIKELY(closed.load(memory_order_relaxed))) return attempt::closed;
+        // 1. Somebody waits: from our hands into his.
+        if (!receivers.empty()) {
+            const attempt a = hand_to_receiver(value, woken, failure);
+            if (a != attempt::would_block) return a;
+        }
+        // 2. There is room.
+        const std::size_t n = count_.load(memory_order_relaxed);
+        if (n < capacity_ || unbounded_) return append(value, failure);
+        // 3. Nobody there, and no room.
+        return attempt::would_block;
+    }
+
+    attempt try_receive(void* out, bool assigns, waiter*& woken, std::exception_ptr& failure) {
+        // 1. The oldest value of the buffer; its room goes to the oldest sender that waits.
+        if (count_.load(memory_order_relaxed) != 0) {
+            if (const attempt a = take_front(out, assigns, failure); a != attempt::done) return a;
+            if (!senders_.empty()) admit_sender(woken);
+            return attempt::done;
+        }
+        // 2. A sender waits: from his hands into ours.
+        if (!senders_.empty()) {
+            const attempt a = take_from_sender(out, assigns, woken, failure);
+            if (a != attempt::would_block) return a;
+        }
+        // 3. Nothing there.
+        return RUNNEL_UNLIKELY(closed.load(memory_order_relaxed)) ? attempt::closed
+                                                                  : attempt::would_block;
+    }
+
+    attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr& failure) override {
+        return try_send(*static_cast<T*>(value), woken, failure);
+    }
+    attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr& failure) override {
+        return try_receive(slot, false, woken, failure);
+    }
+
+protected:
+    chan_core(std::size_t capacity, bool unbounded) noexcept : chan_base(capacity, unbounded) {}
+
+    ~chan_core() override {
+        while (count_.load(memory_order_relaxed) != 0) {
+            std::destroy_at(front());
+            drop_front();
+        }
+        for (chunk* c = first_; c != nullptr;) {
+            chunk* following = c->next;
+            delete c;
+            c = following;
+        }
+    }
+
+    void destroy() noexcept override {
+        this->~chan_core();
+        ::operator delete(static_cast<void*>(this), std::align_val_t{alignment()});
+    }
+
+private:
+    static void deliver(void* slot, bool assigns, T&& value) {
+        if constexpr (std::is_move_assignable_v<T>) {
+            if (assigns) {
+                *static_cast<T*>(slot) = std::move(value);
+                return;
+            }
+        }
+        static_cast<std::optional<T>*>(slot)->emplace(std::move(value));
+    }
+
+    attempt hand_to_receiver(T& value, waiter*& woken, std::exception_ptr& failure) {
+        waiter* w = receivers.claim_front();
+        receiver_waits_.store(!receivers.empty(), memory_order_release);
+        if (w == nullptr) return attempt::would_block;
+        woken = w;
+        w->outcome = wait_outcome::ok;
+        try {
+            deliver(w->slot, w->assigns, std::move(value));
+            return attempt::done;
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        // The receiver got nothing and is as good as before: an uncontested one has not noticed.
+        put_back(receivers, w, woken);
+        receiver_waits_.store(!receivers.empty(), memory_order_release);
+        return attempt::threw;
+    }
+
+    attempt take_from_sender(void* out, bool assigns, waiter*& woken, std::exception_ptr& failure) {
+        waiter* w = senders_.claim_front();
+        sender_waits_.store(!senders_.empty(), memory_order_release);
+        if (w == nullptr) return attempt::would_block;
+        woken = w;
+        w->outcome = wait_outcome::ok;
+        try {
+            deliver(out, assigns, std::move(*static_cast<T*>(w->slot)));
+            return attempt::done;
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        put_back(senders_, w, woken);
+        sender_waits_.store(!senders_.empty(), memory_order_release);
+        return attempt::threw;
+    }
+
+    // After a move that threw. Nobody but us could have claimed an uncontested waiter: it stays first in
+    // the queue. A contested one was lost to its other claimers and looks again.
+    static void put_back(waiter_queue& queue, waiter* w, waiter*& woken) noexcept {
+        if (!w->who->contested()) {
+            w->outcome = wait_outcome::pending;
+            queue.push_front(w);
+            woken = nullptr;
+        } else {
+            w->outcome = wait_outcome::retry;
+        }
+    }
+
+    // The oldest waiting sender's value goes into the room that came free. If its move throws, the
+    // exception is the sender's, and the next one gets the room.
+    void admit_sender(waiter*& woken) {
+        wake_list failed;
+        for (;;) {
+            waiter* w = senders_.claim_front();
+            if (w == nullptr) break;
+            std::exception_ptr failure;
+            if (append(*static_cast<T*>(w->slot), failure) == attempt::done) {
+                w->outcome = wait_outcome::ok;
+                w->next = nullptr;
+                woken = w;
+                break;
+            }
+            *static_cast<std::exception_ptr*>(w->failure) = std::move(failure);
+            w->outcome = wait_outcome::failed;
+            failed.push(w);
+        }
+        sender_waits_.store(!senders_.empty(), memory_order_release);
+        if (!failed.empty()) failed.wake_all();  // rare: the lock is held a little longer
+    }
+
+    // ---- 5. buffer: a ring behind the core, or a chain of chunks if unbounded ----
+
+    static constexpr std::size_t alignment() noexcept {
+        return alignof(T) > alignof(chan_core) ? alignof(T) : alignof(chan_core);
+    }
+    static constexpr std::size_t buffer_offset() noexcept {
+        return (sizeof(chan_core) + alignof(T) - 1) / alignof(T) * alignof(T);
+    }
+
+    static constexpr std::size_t chunk_values = sizeof(T) >= 1024 ? 1 : 4096 / sizeof(T) / 2;
+    struct chunk {
+        chunk* next = nullptr;
+        alignas(T) std::byte values[chunk_values * sizeof(T)];
+    };
+
+    T* at(std::size_t i) noexcept {
+        return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(this) + buffer_offset()) + i;
+    }
+    static T* at(chunk* c, std::size_t i) noexcept { return reinterpret_cast<T*>(c->values) + i; }
+
+    T* front() noexcept {
+        return unbounded_ ? std::launder(at(first_, receive_at_)) : std::launder(at(receive_at_));
+    }
+
+    attempt append(T& value, std::exception_ptr& failure) {
+        try {
+            if (RUNNEL_LIKELY(!unbounded_)) {
+                ::new (static_cast<void*>(at(send_at_))) T(std::move(value));
+                send_at_ = send_at_ + 1 == capacity_ ? 0 : send_at_ + 1;
+            } else {
+                if (last_ == nullptr || send_at_ == chunk_values) add_chunk();
+                ::new (static_cast<void*>(at(last_, send_at_))) T(std::move(value));
+                ++send_at_;
+            }
+        } catch (...) {
+            failure = std::current_exception();
+            return attempt::threw;
+        }
+        count_.store(count_.load(memory_order_relaxed) + 1, memory_order_release);
+        return attempt::done;
+    }
+
+    void add_chunk() {
+        chunk* c = new chunk;
+        (last_ != nullptr ? last_->next : first_) = c;
+        if (last_ == nullptr) receive_at_ = 0;
+        last_ = c;
+        send_at_ = 0;
+    }
+
+    attempt take_front(void* out, bool assigns, std::exception_ptr& failure) {
+        T* value = front();
+        try {
+            deliver(out, assigns, std::move(*value));
+        } catch (...) {
+            failure = std::current_exception();
+            return attempt::threw;
+        }
+        std::destroy_at(value);
+        drop_front();
+        return attempt::done;
+    }
+
+    void drop_front() noexcept {
+        ++receive_at_;
+        if (RUNNEL_LIKELY(!unbounded_)) {
+            if (receive_at_ == capacity_) receive_at_ = 0;
+        } else if (receive_at_ == chunk_values) {
+            // An empty last chunk is used again.
+            receive_at_ = 0;
+            if (first_ == last_) {
+                send_at_ = 0;
+            } else {
+                chunk* spent = first_;
+                first_ = spent->next;
+                delete spent;
+            }
+        }
+        count_.store(count_.load(memory_order_relaxed) - 1, memory_order_release);
+    }
+
+    std::size_t send_at_ = 0;     // guarded by lock: where the next value goes
+    std::size_t receive_at_ = 0;  // guarded by lock: where the oldest one is
+    chunk* first_ = nullptr;      // guarded by lock: unbounded only
+    chunk* last_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

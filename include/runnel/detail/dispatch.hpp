@@ -1,0 +1,364 @@
+// runnel/detail/dispatch.hpp — the worker's loop, and every switch between goroutines.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Layer   2
+//   Map     1. landing   2. leaving   3. the loop   4. parking and yielding   5. threads
+//
+//   A loop runs on a pooled stack, and a fresh goroutine is called there: one that never parks
+//   never switches. One that parks keeps the stack, with the loop's frames below its own; the worker
+//   goes straight to the next goroutine, or to a spare loop on another stack. When the goroutine
+//   ends, on whatever worker, it returns into the loop below it, which goes on from there.
+//
+//   What must happen only after the leaving context is saved (unlocking what its wakers lock) is
+//   done by the context that is landed on: a goroutine is never visible to wakers before.
+#pragma once
+
+#include <utility>
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include <runnel/detail/assert.hpp>
+#include <runnel/detail/local_values.hpp>
+#include <runnel/detail/scheduler.hpp>
+#include <runnel/detail/stack_overflow.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+/// Thrown by goexit() and caught at the goroutine's base. If somebody swallows it the goroutine
+/// would go on although it has ended: that is fatal, as it is for pthread_exit.
+struct RUNNEL_API goexit_token {
+    bool arrived = false;
+    goexit_token() = default;
+    // Thrown objects must be copyable; the duty goes with the copy.
+    goexit_token(goexit_token& o) noexcept : arrived(std::exchange(o.arrived, true)) {}
+    goexit_token(goexit_token&& o) noexcept : arrived(std::exchange(o.arrived, true)) {}
+    ~goexit_token() {
+        if (!arrived) fatal("goexit was swallowed by a catch (...) that does not rethrow");
+    }
+};
+
+// ---- 1. landing ----
+
+using transfer = boost::context::detail::transfer_t;
+
+/// First thing after a jump: finishes what the context that was left could not do itself.
+RUNNEL_ALWAYS_INLINE worker* land(transfer t) noexcept {
+    auto* w = static_cast<worker*>(t.data);
+    *w->save_context = t.fctx;
+    if (worker::after_function after = w->after; after != nullptr) {
+        w->after = nullptr;
+        after(w, w->after_arg);
+    }
+    return w;
+}
+
+// ---- 2. leaving ----
+
+[[noreturn]] void loop_entry(transfer t);
+
+/// Makes a stack with a loop on it ready to be jumped to. Throws nothing: without memory for a stack
+/// no goroutine can go on, which is fatal.
+inline stack* take_spare(worker* w) noexcept {
+    if (stack* s = w->spares; s != nullptr) {
+        w->spares = s->next;
+        --w->spare_count;
+        return s;
+    }
+    try {
+        stack* s = w->home->stacks.allocate();
+        s->context = make_context(s, loop_entry);
+        w->entering = s;
+        return s;
+    } catch (...) {
+        fatal("no memory for a goroutine's stack");
+    }
+}
+
+/// Leaves the present context, to be saved in `save`, for goroutine `g`, or for a loop that
+/// will run `g` if it is fresh, or look for work if it is null. `from` is the stack we are on.
+/// Returns on the worker that resumes us.
+RUNNEL_ALWAYS_INLINE worker* leave(worker* w, void** save, stack* from, goroutine* g) noexcept {
+    w->save_context = save;
+    // The exception state belongs to the context and stays on its stack.
+    const exception_state mine = *w->exceptions;
+    transfer t;
+    if (RUNNEL_LIKELY(g != nullptr && g->own_stack != nullptr)) {
+        w->current.store(g, memory_order_relaxed);
+        g->state.store(goroutine_state::running, memory_order_relaxed);
+        t = jump(g->context, w, from, g->own_stack, g->tsan_fiber);
+    } else {
+        w->handoff = g;
+        stack* spare = take_spare(w);
+        t = jump(spare->context, w, from, spare, spare->tsan_fiber);
+    }
+    worker* landed = land(t);
+    *landed->exceptions = mine;
+    return landed;
+}
+
+// ---- 3. the loop ----
+
+RUNNEL_ALWAYS_INLINE void start_fiber(goroutine* g) noexcept {
+#if RUNNEL_TSAN
+    // Each goroutine is a fiber of its own, so that races between successive ones are seen.
+    g->tsan_fiber = __tsan_create_fiber(0);
+    __tsan_switch_to_fiber(g->tsan_fiber, 0);
+#else
+    static_cast<void>(g);
+#endif
+}
+
+// Inlined, as is start_fiber: the sanitizer's shadow stack belongs to the fiber, and a call that enters
+// on one may not return on another.
+RUNNEL_ALWAYS_INLINE void end_fiber(goroutine* g, stack* s) noexcept {
+#if RUNNEL_TSAN
+    __tsan_switch_to_fiber(s->tsan_fiber, 0);
+    __tsan_destroy_fiber(g->tsan_fiber);
+    g->tsan_fiber = nullptr;
+#else
+    static_cast<void>(g);
+    static_cast<void>(s);
+#endif
+}
+
+using panic_function = void (*)(goroutine*);
+
+/// Calls the goroutine's function. Any exception but goexit's is a panic: without a handler in the
+/// runtime's options nothing catches it, so that std::terminate sees the whole throwing stack.
+RUNNEL_NOINLINE inline void call_goroutine(goroutine* g) {
+    start_fiber(g);
+    stack* s = g->own_stack;
+    try {
+        if (panic_function handler = g->home->on_panic; RUNNEL_UNLIKELY(handler != nullptr)) {
+            try {
+                g->entry(g);
+            } catch (const goexit_token&) {
+                throw;
+            } catch (...) {
+                handler(g);
+            }
+        } else {
+            g->entry(g);
+        }
+    } catch (goexit_token& token) {
+        token.arrived = true;
+    }
+    if (RUNNEL_UNLIKELY(g->locals != nullptr)) local_values::destroy_all(g->locals);
+    g->pin_depth = 0;
+    g->pinned = nullptr;
+    end_fiber(g, s);
+}
+
+RUNNEL_NOINLINE inline void finish_goroutine(worker* w, goroutine* g) noexcept {
+    run_scope* scope = g->scope.load(memory_order_relaxed);
+    scheduler* home = w->home;
+    g->state.store(goroutine_state::free, memory_order_release);
+    w->bump(w->finished);
+    if (RUNNEL_UNLIKELY(scope->watched.load(memory_order_seq_cst))) {
+        // The scope outlives this: run() waits until no worker announces it any more.
+        scope->changes.fetch_add(1, memory_order_release);
+        futex_wake(&scope->changes);
+    }
+    home->blocks.release(w, g);
+}
+
+inline void release_stack(worker* w, void* s) noexcept {
+    w->home->stacks.release(static_cast<stack*>(s));
+}
+
+/// Goes to a goroutine that has a stack of its own; returns when somebody needs a loop again.
+RUNNEL_NOINLINE inline void resume_from_loop(worker* w, stack* self, goroutine* g) noexcept {
+    static constexpr std::uint32_t most_spares = 16;
+    self->owner.store(nullptr, memory_order_relaxed);
+    if (w->spare_count < most_spares) {
+        self->next = w->spares;
+        w->spares = self;
+        ++w->spare_count;
+    } else {
+        // Only once we have left it: another worker may take it at once and start it afresh.
+        w->after = release_stack;
+        w->after_arg = self;
+    }
+    leave(w, &self->context, self, g);
+}
+
+[[noreturn]] RUNNEL_NOINLINE inline void worker_loop(stack* self) noexcept(false) {
+    for (;;) {
+        worker* w = current_worker();
+        goroutine* g = w->handoff;
+        if (g != nullptr) {
+            w->handoff = nullptr;
+        } else {
+            g = w->home->find_work(w);
+        }
+        if (RUNNEL_UNLIKELY(g == nullptr)) {
+            // The thread ends, on the system's own stack.
+            w->after = release_stack;
+            w->after_arg = self;
+            w->save_context = &self->context;
+            jump(w->thread_context, w, self, &w->thread_stack, w->thread_stack.tsan_fiber);
+            fatal("an ended worker was resumed");
+        }
+        if (g->own_stack != nullptr) {
+            resume_from_loop(w, self, g);
+            continue;
+        }
+        g->own_stack = self;
+        self->owner.store(g, memory_order_relaxed);
+        w->current.store(g, memory_order_relaxed);
+        g->state.store(goroutine_state::running, memory_order_relaxed);
+        call_goroutine(g);
+        // It may have parked: another worker may run us now.
+        g->own_stack = nullptr;
+        finish_goroutine(current_worker(), g);
+    }
+}
+
+[[noreturn]] inline void loop_entry(transfer t) {
+    entered();
+    auto* w = static_cast<worker*>(t.data);
+    stack* self = w->entering;
+    land(t);
+    *w->exceptions = exception_state{};
+    worker_loop(self);
+}
+
+// ---- 4. parking and yielding ----
+
+/// Parks the running goroutine; `after(worker, arg)` runs once it can be resumed. Returns when
+/// somebody has made it ready.
+RUNNEL_ALWAYS_INLINE void park_goroutine(worker* w, goroutine* g, wait_reason reason,
+                                         const void* waiting_for, worker::after_function after,
+                                         void* arg) noexcept {
+    g->state.store(goroutine_state::waiting, memory_order_relaxed);
+    g->reason.store(reason, memory_order_relaxed);
+    g->waiting_for.store(waiting_for, memory_order_relaxed);
+    g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
+    w->after = after;
+    w->after_arg = arg;
+    goroutine* next = w->home->pick_local(w);
+    leave(w, &g->context, g->own_stack, next);
+}
+
+inline void requeue_local(worker* w, void* g) noexcept {
+    w->home->ready_last(w, static_cast<goroutine*>(g));
+}
+inline void requeue_global(worker* w, void* g) noexcept {
+    w->home->ready_global(static_cast<goroutine*>(g));
+}
+
+/// Lets others run; a goroutine alone on its worker returns at once.
+inline void yield_goroutine(worker* w, goroutine* g) noexcept {
+    goroutine* next = w->home->pick_local(w);
+    const bool look_around = next == nullptr && w->ticks.load(memory_order_relaxed) % 16 == 0;
+    const bool ended = g->abandoned();
+    if (next == nullptr && !look_around && !w->home->yield_must_leave(w) && !ended) return;
+    g->reason.store(wait_reason::preempted, memory_order_relaxed);
+    w->after = next != nullptr && !ended ? requeue_local : requeue_global;
+    w->after_arg = g;
+    leave(w, &g->context, g->own_stack, next);
+}
+
+/// A thread, or a goroutine that is pinned to one: lets the others have the place for a moment.
+RUNNEL_NOINLINE inline void yield_thread(worker* w, goroutine* g) noexcept {
+    if (g == nullptr) {
+        ::sched_yield();
+        return;
+    }
+    w->home->give_up_place(w);
+    ::sched_yield();
+    w->home->take_place_back(w, g);
+}
+
+// ---- 5. threads ----
+
+struct thread_entry {
+    static void* run(void* arg) noexcept {
+        auto* w = static_cast<worker*>(arg);
+        ::prctl(PR_SET_NAME, "runnel-worker", 0, 0, 0);
+        ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // a sleeper is late by its wake-up alone
+        signal_stack alternate;
+        set_current_worker(w);
+        w->tid.store(thread_id(), memory_order_relaxed);
+        w->exceptions = thread_exception_state();
+        find_thread_stack(w);
+        start_loop(w);
+        set_current_worker(nullptr);
+        w->tid.store(0, memory_order_relaxed);
+        scheduler* home = w->home;
+        home->threads_.fetch_sub(1, memory_order_seq_cst);
+        futex_wake(&home->threads_, 1 << 20);
+        return nullptr;
+    }
+
+private:
+    static void find_thread_stack(worker* w) noexcept {
+        pthread_attr_t attributes;
+        if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
+            void* bottom = nullptr;
+            std::size_t size = 0;
+            ::pthread_attr_getstack(&attributes, &bottom, &size);
+            w->thread_stack.bottom = static_cast<std::byte*>(bottom);
+            w->thread_stack.size_of_system_stack = size;
+            ::pthread_attr_destroy(&attributes);
+        }
+#if RUNNEL_TSAN
+        w->thread_stack.tsan_fiber = __tsan_get_current_fiber();
+#endif
+    }
+
+    RUNNEL_NOINLINE static void start_loop(worker* w) noexcept {
+        stack* s = take_spare(w);
+        w->save_context = &w->thread_context;
+        const exception_state mine = *w->exceptions;
+        const transfer t = jump(s->context, w, &w->thread_stack, s, s->tsan_fiber);
+        land(t);
+        *w->exceptions = mine;
+    }
+};
+
+inline bool scheduler::start_worker(bool looking) noexcept {
+    RUNNEL_POINT("scheduler.start_worker");
+    spin_guard g(start_lock_);
+    const std::uint32_t n = worker_count_.load(memory_order_relaxed);
+    if (n == max_workers) fatal("thread exhaustion: 10000 workers, all blocked");
+    worker* w = new (std::nothrow) worker;
+    if (w == nullptr) return false;
+    w->home = this;
+    w->index = n;
+    w->spinning = looking;
+    std::uint64_t seed = reinterpret_cast<std::uintptr_t>(w) + n;
+    w->random = random_source(splitmix(seed));
+    w->announced.store(nullptr, memory_order_relaxed);
+    threads_.fetch_add(1, memory_order_relaxed);
+    workers_[n].store(w, memory_order_release);
+    worker_count_.store(n + 1, memory_order_seq_cst);
+    if (start_thread(thread_entry::run, w) == 0) return true;
+    workers_[n].store(nullptr, memory_order_release);
+    worker_count_.store(n, memory_order_seq_cst);
+    threads_.fetch_sub(1, memory_order_relaxed);
+    delete w;
+    return false;
+}
+
+inline void scheduler::stop(time_point deadline) noexcept {
+    stopping_.store(true, memory_order_seq_cst);
+    interrupt_monitor();
+    for (;;) {
+        for (std::uint32_t i = 0; i < worker_count(); ++i) {
+            if (worker* w = worker_at(i); w != nullptr) w->parker.unpark();
+        }
+        const std::uint32_t left = threads_.load(memory_order_acquire);
+        if (left == 0 || now() >= deadline) return;
+        const time_point soon = now() + std::chrono::milliseconds(10);
+        futex_wait(threads_, left, soon < deadline ? soon : deadline);
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

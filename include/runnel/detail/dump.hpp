@@ -1,0 +1,113 @@
+// runnel/detail/dump.hpp — every goroutine of the process, written without allocation.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      the goroutine dump of a fatal error
+//   Layer   2
+#pragma once
+
+#include <cstdint>
+
+#include <dlfcn.h>
+
+#include <runnel/detail/assert.hpp>
+#include <runnel/detail/scheduler.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+constexpr const char* to_string(goroutine_state s) noexcept {
+    switch (s) {
+        case goroutine_state::free:
+            return "dead";
+        case goroutine_state::runnable:
+            return "runnable";
+        case goroutine_state::running:
+            return "running";
+        case goroutine_state::waiting:
+            return "waiting";
+        case goroutine_state::blocking:
+            return "blocking";
+        case goroutine_state::abandoned:
+            return "abandoned";
+    }
+    return "";
+}
+
+inline void write_created(report_line& line, const goroutine& g) noexcept {
+    const char* file = g.created_file.load(memory_order_relaxed);
+    if (*file != '\0') {
+        line << file << ":" << static_cast<unsigned long long>(g.created_line.load(memory_order_relaxed));
+        return;
+    }
+    const void* pc = g.created_pc.load(memory_order_relaxed);
+    Dl_info info{};
+    if (pc != nullptr && ::dladdr(pc, &info) != 0 && info.dli_fname != nullptr) {
+        line << info.dli_fname << "+"
+             << reinterpret_cast<const void*>(static_cast<const char*>(pc) -
+                                              static_cast<const char*>(info.dli_fbase));
+    } else {
+        line << pc;
+    }
+}
+
+/// One goroutine in one line, as Go heads its stacks.
+inline void write_goroutine(report_line& line, scheduler& s, const goroutine& g) noexcept {
+    const goroutine_state state = g.state.load(memory_order_relaxed);
+    line << "goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed)) << " [";
+    if (state == goroutine_state::waiting || state == goroutine_state::blocking) {
+        const wait_reason reason = g.reason.load(memory_order_relaxed);
+        line << (reason == wait_reason::none ? to_string(state) : to_string(reason));
+        const std::uint64_t since = g.wait_since.load(memory_order_relaxed);
+        const std::uint64_t at = s.coarse_ms.load(memory_order_relaxed);
+        if (at > since && at - since >= 1000) {
+            line << ", " << static_cast<unsigned long long>((at - since) / 1000) << " s";
+        }
+    } else {
+        line << to_string(state);
+    }
+    line << "]";
+    if (const void* what = g.waiting_for.load(memory_order_relaxed);
+        what != nullptr && state == goroutine_state::waiting) {
+        line << " on " << what;
+    }
+    line << ", created at ";
+    write_created(line, g);
+    if (const std::uint64_t parent = g.parent.load(memory_order_relaxed); parent != 0) {
+        line << " by goroutine " << static_cast<unsigned long long>(parent);
+    }
+    line << "\n";
+}
+
+/// Calls write(const report_line&) for each goroutine that is alive, at most `most` of them.
+template <class Write>
+void for_each_goroutine_line(Write write, std::uint64_t most = 1000) {
+    for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+        std::uint64_t shown = 0;
+        std::uint64_t hidden = 0;
+        s->blocks.for_each([&](goroutine& g) {
+            const goroutine_state state = g.state.load(memory_order_acquire);
+            if (state == goroutine_state::free || state == goroutine_state::abandoned) return;
+            if (++shown > most) {
+                ++hidden;
+                return;
+            }
+            report_line line;
+            write_goroutine(line, *s, g);
+            write(line);
+        });
+        if (hidden > 0) {
+            report_line line;
+            line << "… and " << static_cast<unsigned long long>(hidden) << " more\n";
+            write(line);
+        }
+    }
+}
+
+inline void dump_to_stderr() noexcept {
+    for_each_goroutine_line([](const report_line& line) { line.print(); });
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

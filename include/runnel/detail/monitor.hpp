@@ -1,0 +1,258 @@
+// runnel/detail/monitor.hpp — the thread that watches: hogs, forgotten work, deadlock, unused stacks.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      sysmon, checkdead
+//   Layer   2
+//   Looks every 10 ms while something runs, and sleeps for good when nothing does. It is never needed
+//   for progress but where a goroutine does not come back to its worker.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <runnel/detail/dispatch.hpp>
+#include <runnel/detail/dump.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+/// Set in the child of a fork: no thread of the runtime lives there.
+RUNNEL_API inline constinit atomic<bool> process_forked{false};
+
+[[noreturn]] RUNNEL_NOINLINE inline void end_forked_child() noexcept {
+    write_stderr(
+        "runnel: the runtime does not survive fork(): only exec or _exit may follow in the child\n");
+    ::_exit(7);
+}
+
+/// Ends the process as Go does: the buffered output is not lost, nothing of the user's runs.
+[[noreturn]] inline void exit_now(int status) noexcept {
+    if (::ftrylockfile(stdout) == 0) {
+        std::fflush(stdout);
+        ::funlockfile(stdout);
+    }
+    ::_exit(status);
+}
+
+struct monitor {
+    static constexpr duration period = std::chrono::milliseconds(10);
+
+    static void* run(void* arg) noexcept {
+        ::prctl(PR_SET_NAME, "runnel-monitor", 0, 0, 0);
+        auto& s = *static_cast<scheduler*>(arg);
+        monitor m{s};
+        m.watch();
+        s.threads_.fetch_sub(1, memory_order_seq_cst);
+        futex_wake(&s.threads_, 1 << 20);
+        return nullptr;
+    }
+
+    // ---- 1. the rounds ----
+
+    void watch() noexcept {
+        int quiet = 0;
+        while (!s_.stopping_.load(memory_order_acquire)) {
+            const std::uint32_t seen = s_.monitor_word_.load(memory_order_acquire);
+            time_point until = now() + period;
+            if (quiet > quiet_rounds) {
+                // Nothing runs. Sleep until something does, or until it is time to look again for a
+                // deadlock that a foreign thread might have caused by ending.
+                until = poll_ == duration::zero() ? no_deadline : now() + poll_;
+                s_.monitor_asleep_.store(true, memory_order_seq_cst);
+                if (s_.active() != 0) until = now() + period;
+            }
+            futex_wait(s_.monitor_word_, seen, until);
+            s_.monitor_asleep_.store(false, memory_order_relaxed);
+            s_.coarse_ms.store(milliseconds(now()), memory_order_relaxed);
+            look_after_hogs();
+            look_after_timers();
+            if (s_.active() == 0) {
+                ++quiet;
+                if (quiet >= 2) look_for_deadlock();
+                if (trim() && quiet == quiet_rounds) --quiet;  // not yet time to sleep
+            } else {
+                quiet = 0;
+                poll_ = duration::zero();
+            }
+        }
+    }
+
+    // ---- 2. hogs ----
+
+    // A worker that has not switched since the last look, while others wait, loses its place: another
+    // takes over. It notices when it next comes to its loop.
+    void look_after_hogs() noexcept {
+        bool waiting = s_.queued() > 0 || s_.timers_.earliest() <= now();
+        for (std::uint32_t i = 0; i < s_.worker_count(); ++i) {
+            worker* w = s_.worker_at(i);
+            if (w == nullptr) continue;
+            const std::uint32_t ticks = w->ticks.load(memory_order_relaxed);
+            const bool stuck = ticks == w->watched_ticks &&
+                               w->current.load(memory_order_relaxed) != nullptr;
+            w->watched_ticks = ticks;
+            if (stuck && waiting) take_place(w);
+            if (w->place.load(memory_order_relaxed) != worker::place_state::held) drain(w);
+        }
+        if (waiting) s_.wake_if_needed();
+    }
+
+    void take_place(worker* w) noexcept {
+        auto held = worker::place_state::held;
+        if (!w->place.compare_exchange_strong(held, worker::place_state::taken,
+                                              memory_order_acq_rel)) {
+            return;
+        }
+        s_.state_.fetch_sub(scheduler::one_active, memory_order_seq_cst);
+        scheduler_counters::bump(s_.counters.handovers);
+    }
+
+    // What a worker without a place has queued goes to where all others look.
+    void drain(worker* w) noexcept {
+        while (goroutine* g = w->queue.steal_into(scratch_)) {
+            s_.inject_.push(g);
+            while (goroutine* more = scratch_.pop()) s_.inject_.push(more);
+        }
+        if (goroutine* g = w->next.exchange(nullptr, memory_order_acquire); g != nullptr) {
+            s_.inject_.push(g);
+        }
+    }
+
+    void look_after_timers() noexcept {
+        if (s_.timers_.empty()) return;
+        if (s_.keeper_.load(memory_order_relaxed) == nullptr) s_.pass_keeper_on();
+        if (s_.timers_.earliest() < now() - period) {
+            spin_guard g(s_.idle_lock_);
+            if (worker* k = s_.keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
+        }
+    }
+
+    // ---- 3. memory ----
+
+    bool trim() noexcept { return s_.stacks.trim(4096, 64) > 0; }
+
+    // ---- 4. deadlock ----
+
+    // Everything is parked and nothing is left that could wake one: only said under run(), and never
+    // while a timer, an I/O waiter, a blocking call or a thread that we do not know might do it.
+    void look_for_deadlock() noexcept {
+        if (!s_.options_.deadlock_detection || s_.runs.load(memory_order_acquire) == 0) {
+            poll_ = duration::zero();
+            return;
+        }
+        const std::uint64_t before = activity();
+        if (!all_asleep()) {
+            poll_ = duration::zero();  // what keeps us awake will wake us
+            return;
+        }
+        if (unknown_threads() > 0) {
+            // A foreign thread ends without telling us: look again, ever more rarely.
+            poll_ = poll_ == duration::zero() ? std::chrono::milliseconds(20) : poll_ * 2;
+            if (poll_ > std::chrono::seconds(1)) poll_ = std::chrono::seconds(1);
+            return;
+        }
+        if (!all_asleep() || activity() != before) return;
+        report_deadlock();
+    }
+
+    static bool all_asleep() noexcept {
+        for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+            if (s->stopping_.load(memory_order_acquire)) continue;
+            if (s->active() != 0 || s->queued() != 0 || !s->timers_.empty() ||
+                s->in_blocking.load(memory_order_acquire) != 0 ||
+                s->in_poller.load(memory_order_acquire) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    static std::uint64_t activity() noexcept {
+        std::uint64_t sum = 0;
+        for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+            sum += s->counters.wakes.load(memory_order_acquire) +
+                   s->counters.idles.load(memory_order_acquire) + s->started_count();
+            for (std::uint32_t i = 0; i < s->worker_count(); ++i) {
+                if (worker* w = s->worker_at(i); w != nullptr) {
+                    sum += w->ticks.load(memory_order_acquire);
+                }
+            }
+        }
+        return sum;
+    }
+
+    /// Threads of the process that are neither a runtime's own nor inside run().
+    static long unknown_threads() noexcept {
+        long known = RUNNEL_TSAN +  // the sanitizer's own background thread
+                     static_cast<long>(threads_inside_run.load(memory_order_acquire));
+        for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+            known += static_cast<long>(s->threads_.load(memory_order_acquire));
+        }
+        DIR* tasks = ::opendir("/proc/self/task");
+        if (tasks == nullptr) return 1;  // not to be known: say nothing
+        long count = 0;
+        while (const dirent* entry = ::readdir(tasks)) {
+            if (entry->d_name[0] != '.') ++count;
+        }
+        ::closedir(tasks);
+        return count - known;
+    }
+
+    [[noreturn]] static void report_deadlock() noexcept {
+        std::uint64_t left = 0;
+        for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+            left += s->goroutine_count();
+        }
+        if (left == 0) {
+            write_stderr("runnel: no goroutines (main called goexit) - deadlock!\n");
+        } else {
+            write_stderr("runnel: all goroutines are asleep - deadlock!\n\n");
+            dump_to_stderr();
+        }
+        exit_now(2);
+    }
+
+    explicit monitor(scheduler& s) noexcept : s_(s) {}
+
+private:
+    static constexpr int quiet_rounds = 5;
+
+    static std::uint64_t milliseconds(time_point t) noexcept {
+        return static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count());
+    }
+
+    scheduler& s_;
+    duration poll_ = duration::zero();
+    run_queue<goroutine> scratch_;
+};
+
+inline void scheduler::start() {
+    {
+        spin_guard g(start_lock_);
+        if (started_.load(memory_order_relaxed)) return;
+        if (process_forked.load(memory_order_relaxed)) end_forked_child();
+        threads_.fetch_add(1, memory_order_relaxed);
+        if (const int error = start_thread(monitor::run, this); error != 0) {
+            threads_.fetch_sub(1, memory_order_relaxed);
+            throw std::system_error(error, std::generic_category(), "runnel: cannot start a thread");
+        }
+        started_.store(true, memory_order_release);
+    }
+    // The first worker, so that a lack of threads is reported here and to the caller.
+    state_.fetch_add(one_active, memory_order_seq_cst);
+    if (!start_worker(false)) {
+        state_.fetch_sub(one_active, memory_order_seq_cst);
+        throw std::system_error(EAGAIN, std::generic_category(), "runnel: cannot start a thread");
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

@@ -1,0 +1,192 @@
+// runnel/detail/park.hpp — the one door between blocking code and the scheduler: sleep and be woken.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      gopark, goready
+//   Layer   3
+//   Map     sleeper::park() → dispatch.hpp (a goroutine), thread_parker.hpp (a thread)
+//
+//   A sleeper is one wait of one goroutine or thread, on its own stack. Whoever wakes it must first
+//   claim it. If only one party can (it stands in one queue, whose lock is held) that needs no
+//   atomic; if several can (a select, a deadline, a context) the claim is one compare-exchange, and the
+//   loser goes on to the next waiter. After wake() the sleeper may be gone.
+#pragma once
+
+#include <cstdint>
+
+#include <runnel/detail/monitor.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+/// The goroutine that runs here, or null on a foreign thread (and inside blocking()).
+inline goroutine* current_goroutine() noexcept {
+    const worker* w = current_worker();
+    return w != nullptr ? w->current.load(memory_order_relaxed) : nullptr;
+}
+
+class sleeper {
+public:
+    /// What a claim of the deadline's is called; queues use their waiters' index.
+    static constexpr std::uint32_t unclaimed = 0;
+    static constexpr std::uint32_t by_deadline = 0xffffffff;
+
+    sleeper(wait_reason reason, const void* waiting_for, bool contested) noexcept
+        : reason_(reason), contested_(contested), waiting_for_(waiting_for) {
+        worker* w = current_worker();
+        goroutine_ = w != nullptr ? w->current.load(memory_order_relaxed) : nullptr;
+        if (goroutine_ == nullptr) {
+            if (process_forked.load(memory_order_relaxed)) end_forked_child();
+            parker_ = &unmigrated_thread_state().parker;
+        } else if (goroutine_->pinned != nullptr) {
+            parker_ = &goroutine_->pinned->pinned_parker;
+        }
+    }
+    sleeper(const sleeper&) = delete;
+    sleeper& operator=(const sleeper&) = delete;
+
+    // ---- 1. wakers ----
+
+    /// True for exactly one caller; it must then wake() the sleeper. Under the lock of the queue that
+    /// the sleeper was found in.
+    bool claim(std::uint32_t as) noexcept {
+        if (!contested_) {
+            claimed_.store(as, memory_order_relaxed);  // relaxed: published by the wake-up
+            return true;
+        }
+        std::uint32_t none = unclaimed;
+        RUNNEL_POINT("sleeper.claim");
+        // acq_rel: what the winner does next is ordered after what the sleeper prepared.
+        return claimed_.compare_exchange_strong(none, as, memory_order_acq_rel,
+                                                memory_order_relaxed);
+    }
+
+    /// Its run has ended: it must get nothing any more.
+    bool abandoned() const noexcept { return goroutine_ != nullptr && goroutine_->abandoned(); }
+
+    /// Lets a claimed sleeper go on. No lock is needed, and none should be held.
+    void wake() noexcept {
+        RUNNEL_POINT("sleeper.wake");
+        if (parker_ != nullptr) {
+            parker_->unpark();
+        } else {
+            goroutine_->home->ready(goroutine_);
+        }
+    }
+
+    // ---- 2. the sleeper itself ----
+
+    /// Sleeps until woken. `after(arg)` runs as soon as a waker may come, which is never before our
+    /// context is saved: it releases the locks under which wakers find us.
+    using after_park = void (*)(void* arg) noexcept;
+
+    void park(after_park after, void* arg) noexcept {
+        if (RUNNEL_LIKELY(parker_ == nullptr)) {
+            after_ = after;
+            after_arg_ = arg;
+            park_goroutine(current_worker(), goroutine_, reason_, waiting_for_, run_after, this);
+        } else {
+            park_thread(after, arg, no_deadline);
+        }
+    }
+
+    /// The same until `deadline`; claimed() == by_deadline tells that it struck. Whoever parks so in
+    /// a queue must take the locks again that `after` released before it leaves: until then
+    /// `after` may not have finished.
+    void park_until(time_point deadline, after_park after, void* arg) noexcept {
+        if (deadline == no_deadline) {
+            park(after, arg);
+        } else if (parker_ == nullptr) {
+            after_ = after;
+            after_arg_ = arg;
+            deadline_ = deadline;
+            timer_.self = this;
+            timer_.expire = expire;
+            park_goroutine(current_worker(), goroutine_, reason_, waiting_for_, arm_then_after, this);
+            if (claimed() != by_deadline) goroutine_->home->cancel(&timer_);
+        } else {
+            park_thread(after, arg, deadline);
+        }
+    }
+
+    std::uint32_t claimed() const noexcept { return claimed_.load(memory_order_relaxed); }
+    bool is_goroutine() const noexcept { return goroutine_ != nullptr; }
+    bool contested() const noexcept { return contested_; }
+
+    static void nothing(void*) noexcept {}
+
+private:
+    struct sleeper_timer : timer_node {
+        sleeper* self = nullptr;
+    };
+
+    static void run_after(worker*, void* self) noexcept {
+        auto* s = static_cast<sleeper*>(self);
+        s->after_(s->after_arg_);  // nothing of *s is touched afterwards: it may be running
+    }
+
+    // The deadline may strike while `after` still runs: see park_until().
+    static void arm_then_after(worker* w, void* self) noexcept {
+        auto* s = static_cast<sleeper*>(self);
+        const after_park after = s->after_;
+        void* arg = s->after_arg_;
+        RUNNEL_POINT("sleeper.before_arm");
+        w->home->arm(&s->timer_, s->deadline_);
+        RUNNEL_POINT("sleeper.armed");
+        after(arg);
+    }
+
+    static goroutine* expire(timer_node* n) noexcept {
+        sleeper* s = static_cast<sleeper_timer*>(n)->self;
+        return s->claim(by_deadline) ? s->goroutine_ : nullptr;
+    }
+
+    RUNNEL_NOINLINE void park_thread(after_park after, void* arg, time_point deadline) noexcept {
+        if (goroutine_ == nullptr) {
+            after(arg);
+            sleep_thread(deadline);
+            return;
+        }
+        // A pinned goroutine keeps its thread, which gives up its place meanwhile.
+        worker* w = current_worker();
+        goroutine* g = goroutine_;
+        g->reason.store(reason_, memory_order_relaxed);
+        g->waiting_for.store(waiting_for_, memory_order_relaxed);
+        g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
+        g->state.store(goroutine_state::waiting, memory_order_relaxed);
+        after(arg);
+        // A sleeping thread counts for nothing in deadlock detection, but one with a deadline does.
+        if (deadline != no_deadline) w->home->in_poller.fetch_add(1, memory_order_relaxed);
+        w->home->give_up_place(w);
+        sleep_thread(deadline);
+        if (deadline != no_deadline) w->home->in_poller.fetch_sub(1, memory_order_relaxed);
+        w->home->take_place_back(w, g);
+        if (g->abandoned()) stay_parked(w);
+    }
+
+    void sleep_thread(time_point deadline) noexcept {
+        if (parker_->park(deadline)) return;
+        if (claim(by_deadline)) return;
+        parker_->park();  // somebody was faster, and the wake-up is on its way
+    }
+
+    static void stay_parked(worker* w) noexcept {
+        w->home->give_up_place(w);
+        for (;;) w->pinned_parker.park();
+    }
+
+    goroutine* goroutine_ = nullptr;
+    thread_parker* parker_ = nullptr;  // of a thread, or of a pinned goroutine's thread
+    wait_reason reason_;
+    bool contested_;
+    atomic<std::uint32_t> claimed_{unclaimed};
+    const void* waiting_for_;
+    after_park after_ = nullptr;
+    void* after_arg_ = nullptr;
+    time_point deadline_ = no_deadline;
+    sleeper_timer timer_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

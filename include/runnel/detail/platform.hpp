@@ -1,0 +1,151 @@
+// runnel/detail/platform.hpp — clock, futex, threads and chance: all that the runtime asks of the system.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Layer   1
+//   Seam    everything that a simulation has to replace goes through here or stack_pool.hpp.
+//   Rule    system call wrappers are not inlined and return -errno: errno's address must not be
+//           remembered across a switch (docs/internals.md, "Rules of a migrating stack").
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <runnel/detail/atomic.hpp>
+#include <runnel/detail/config.hpp>
+
+namespace runnel {
+inline namespace v0 {
+
+/// The clock of every deadline in the library.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+
+namespace detail {
+
+using time_point = clock::time_point;
+
+inline constexpr time_point no_deadline = time_point::max();
+
+inline time_point now() noexcept { return clock::now(); }
+
+/// now() + d, saturating: the longest duration means for ever.
+inline time_point deadline_after(duration d) noexcept {
+    const time_point t = now();
+    if (d <= duration::zero()) return t;
+    return d >= no_deadline - t ? no_deadline : t + d;
+}
+
+/// Any duration as a clock duration: rounded up, so that no sleep is early, and saturating.
+template <class Rep, class Period>
+constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept {
+    using seconds = std::chrono::duration<double>;
+    // An hour below the limit: the conversion through double is not exact there.
+    constexpr seconds limit = std::chrono::duration_cast<seconds>(duration::max()) - seconds(3600);
+    if (std::chrono::duration_cast<seconds>(d) >= limit) return duration::max();
+    if (std::chrono::duration_cast<seconds>(d) <= -limit) return duration::min();
+    return std::chrono::ceil<duration>(d);
+}
+
+/// Any time point as one of runnel's clock; other clocks are converted by their present distance.
+template <class Clock, class Dur>
+time_point to_time_point(std::chrono::time_point<Clock, Dur> tp) noexcept {
+    if constexpr (std::is_same_v<Clock, clock>) {
+        const duration d = to_duration(tp.time_since_epoch());
+        return d == duration::max() ? no_deadline : time_point(d);
+    } else {
+        return deadline_after(to_duration(tp - Clock::now()));
+    }
+}
+
+// ---- futex ----
+
+/// Sleeps while `word` holds `expected`, at most until `deadline`. May return early for no reason.
+RUNNEL_NOINLINE inline int futex_wait(const atomic<std::uint32_t>& word, std::uint32_t expected,
+                                      time_point deadline = no_deadline) noexcept {
+    timespec ts{};
+    timespec* limit = nullptr;
+    if (deadline != no_deadline) {
+        const auto ns =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch());
+        const auto count = ns.count() < 0 ? 0 : ns.count();
+        ts.tv_sec = static_cast<time_t>(count / 1'000'000'000);
+        ts.tv_nsec = static_cast<long>(count % 1'000'000'000);
+        limit = &ts;
+    }
+    const long r = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
+                             limit, nullptr, FUTEX_BITSET_MATCH_ANY);
+    return r < 0 ? -errno : 0;
+}
+
+/// Wakes up to `n` sleepers of `word`. The word may already be gone: its address alone counts.
+RUNNEL_NOINLINE inline void futex_wake(const atomic<std::uint32_t>* word, int n = 1) noexcept {
+    ::syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, nullptr, nullptr, 0);
+}
+
+// ---- chance ----
+
+inline std::uint64_t splitmix(std::uint64_t& state) noexcept {
+    std::uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+/// xorshift: one per worker, a few instructions a number.
+class random_source {
+public:
+    explicit constexpr random_source(std::uint64_t seed = 0x2545f4914f6cdd1dULL) noexcept
+        : state_(seed | 1) {}
+    std::uint32_t next() noexcept {
+        state_ ^= state_ << 13;
+        state_ ^= state_ >> 7;
+        state_ ^= state_ << 17;
+        return static_cast<std::uint32_t>(state_ >> 32);
+    }
+    /// Uniform in [0, n), n > 0.
+    std::uint32_t below(std::uint32_t n) noexcept {
+        return static_cast<std::uint32_t>((std::uint64_t{next()} * n) >> 32);
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+// ---- threads ----
+
+RUNNEL_NOINLINE inline int thread_id() noexcept { return static_cast<int>(::syscall(SYS_gettid)); }
+
+/// Starts a detached thread with every asynchronous signal blocked. Returns an errno value.
+inline int start_thread(void* (*entry)(void*), void* arg, pthread_t* out = nullptr) noexcept {
+    sigset_t all;
+    sigset_t old;
+    ::sigfillset(&all);
+    for (const int synchronous : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+        ::sigdelset(&all, synchronous);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_t thread{};
+    const int error = ::pthread_create(&thread, nullptr, entry, arg);
+    ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
+    if (error == 0) {
+        if (out != nullptr) {
+            *out = thread;
+        } else {
+            ::pthread_detach(thread);
+        }
+    }
+    return error;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

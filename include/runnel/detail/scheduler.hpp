@@ -1,0 +1,773 @@
+// runnel/detail/scheduler.hpp — who runs next, who sleeps, who is woken.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      proc.go: ready, wakep, findRunnable, the idle list; proc.go's spinning rules
+//   Layer   2
+//   Map     1. making runnable   2. choosing locally   3. finding work   4. idling and waking
+//           5. places            6. timers             7. ending a run   8. threads
+//           the switch itself → dispatch.hpp;  hogs, deadlock, trimming → monitor.hpp
+//
+//   The problem: work is made by running goroutines and foreign threads; a worker that finds none must
+//   sleep without missing any, and waking one costs thousands of switches. So (as in Go):
+//     - whoever makes work wakes one worker only if a place is free and nobody is looking for work;
+//     - who looks and finds, and was the last to look, wakes the next: parallelism grows as a chain;
+//     - who is about to sleep announces it first and looks everywhere once more.
+//   [ID-1] Maker: publish the work, then read state_. Sleeper: change state_, then read every queue.
+//          All four are sequentially consistent, so one of the two sees the other.
+//   [ID-2] Workers sleep by identity: a waker takes one off the idle list, marks it chosen and unparks
+//          it. A token on a shared semaphore would lose wake-ups (a model checker shows how).
+//   [TK-1] One idle worker, the keeper, sleeps until the next deadline. Armer: publish the earliest
+//          deadline, then read keeper_deadline_. Keeper: publish keeper_deadline_, then read the
+//          earliest deadline again. Sequentially consistent for the same reason.
+//   [RS-2] run(): set scope.ended, then read every worker's announcement. Worker: announce the scope,
+//          then read ended. So run() waits for whoever may still run a goroutine of its scope.
+//
+//   Rejected: a RMW per switch to count a run's goroutines (announcing costs only when the scope
+//   changes); per-worker timer heaps (one lock is uncontended until many cores arm timers).
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <system_error>
+
+#include <runnel/detail/goroutine_pool.hpp>
+#include <runnel/detail/inject_queue.hpp>
+#include <runnel/detail/timer_queue.hpp>
+#include <runnel/detail/worker.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+/// Threads that wait inside run(), of any runtime.
+RUNNEL_API inline constinit atomic<std::uint32_t> threads_inside_run{0};
+
+struct scheduler_options {
+    std::uint32_t max_procs = 1;
+    std::size_t stack_size = 256 * 1024;
+    bool deadlock_detection = true;
+    duration stop_grace = std::chrono::seconds(5);
+};
+
+/// Figures for people who tune; all approximate, all since the start.
+struct scheduler_counters {
+    atomic<std::uint64_t> steals{0};
+    atomic<std::uint64_t> wakes{0};
+    atomic<std::uint64_t> idles{0};
+    atomic<std::uint64_t> handovers{0};
+    atomic<std::uint64_t> injected{0};
+
+    static void bump(atomic<std::uint64_t>& c) noexcept { c.fetch_add(1, memory_order_relaxed); }
+};
+
+class scheduler {
+public:
+    static constexpr std::uint32_t max_workers = 10'000;  // Go's limit of threads
+
+    explicit scheduler(const scheduler_options& options)
+        : options_(options), stacks(options.stack_size), max_procs_(options.max_procs) {
+        workers_ = static_cast<atomic<worker*>*>(std::calloc(max_workers, sizeof(atomic<worker*>)));
+        if (workers_ == nullptr) throw std::bad_alloc();
+        link();
+    }
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+
+    // ---- 1. making runnable ----
+
+    /// A goroutine that has never run. `w` is the present worker, or null on a foreign thread.
+    void spawn(worker* w, goroutine* g) {
+        g->state.store(goroutine_state::runnable, memory_order_relaxed);
+        enqueue(w, g);
+    }
+
+    /// A parked goroutine whose wait the caller has claimed.
+    void ready(goroutine* g) noexcept {
+        RUNNEL_POINT("scheduler.ready");
+        RUNNEL_ASSERT(g->state.load(memory_order_relaxed) != goroutine_state::runnable,
+                      "a goroutine was made runnable twice");
+        g->state.store(goroutine_state::runnable, memory_order_relaxed);
+        enqueue(current_worker(), g);
+    }
+
+    /// Behind the others of the present worker, for timers and yield.
+    void ready_last(worker* w, goroutine* g) noexcept {
+        g->state.store(goroutine_state::runnable, memory_order_relaxed);
+        push_local(w, g);
+        fence_then_wake();
+    }
+
+    void ready_global(goroutine* g) noexcept {
+        g->state.store(goroutine_state::runnable, memory_order_relaxed);
+        inject_.push(g);
+        wake_if_needed();
+    }
+
+    /// If a place is free and nobody looks for work, wakes or starts one worker to do so.
+    void wake_if_needed() noexcept {
+        const std::uint64_t s = state_.load(memory_order_seq_cst);  // [ID-1]
+        if (spinning_of(s) == 0 && active_of(s) < max_procs_.load(memory_order_relaxed)) wake_one();
+    }
+
+    // ---- 2. choosing locally: no lock but the inject queue's, so callers may hold others ----
+
+    /// The next goroutine of this worker's own, or null: then the loop has to look further.
+    goroutine* pick_local(worker* w) noexcept {
+        const std::uint32_t tick = w->ticks.load(memory_order_relaxed) + 1;
+        w->ticks.store(tick, memory_order_relaxed);
+        // Go's 61: every so often the rest of the world comes first, though we have work.
+        if (RUNNEL_UNLIKELY(tick % fairness == 0) && world_calls(w)) return nullptr;
+        return pick_queued(w);
+    }
+
+    /// A goroutine that yields alone goes by way of the loop if something else needs it.
+    bool yield_must_leave(worker* w) const noexcept {
+        return !inject_.empty() || w->place.load(memory_order_relaxed) != worker::place_state::held;
+    }
+
+    // ---- 3. finding work: on a worker's loop, with no lock held ----
+
+    /// Never null, but when the worker's thread is to end.
+    goroutine* find_work(worker* w) noexcept;
+
+    // ---- 5. places ----
+
+    /// The worker goes on without a place: others may take its queued goroutines.
+    void give_up_place(worker* w) noexcept {
+        announce(w, nullptr);
+        w->current.store(nullptr, memory_order_relaxed);
+        if (w->place.exchange(worker::place_state::given_up, memory_order_acq_rel) ==
+            worker::place_state::held) {
+            state_.fetch_sub(one_active, memory_order_seq_cst);  // [ID-1]
+        }
+        flush(w);
+        if (has_work(w)) wake_if_needed();
+    }
+
+    /// Back at once, even beyond max_procs: a worker that comes to its loop then steps back.
+    void take_place_back(worker* w, goroutine* g) noexcept {
+        state_.fetch_add(one_active, memory_order_seq_cst);
+        w->place.store(worker::place_state::held, memory_order_release);
+        w->current.store(g, memory_order_relaxed);
+        run_scope* scope = g->scope.load(memory_order_relaxed);
+        announce(w, scope);
+        g->state.store(goroutine_state::running, memory_order_relaxed);
+        wake_monitor();
+    }
+
+    std::uint32_t max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
+    std::uint32_t set_max_procs(std::uint32_t n) noexcept {
+        const std::uint32_t old = max_procs_.exchange(n, memory_order_seq_cst);
+        if (n > old && has_work(nullptr)) wake_if_needed();
+        return old;
+    }
+
+    // ---- 6. timers ----
+
+    void arm(timer_node* n, time_point when) noexcept {
+        if (timers_.arm(n, when) &&
+            when.time_since_epoch().count() < keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
+            spin_guard g(idle_lock_);
+            if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
+        }
+    }
+    bool cancel(timer_node* n) noexcept { return timers_.cancel(n); }
+    std::size_t timer_count() const noexcept { return timers_.size(); }
+
+    // ---- 7. ending a run ----
+
+    /// Whether `g` may run here; announces whose goroutines this worker runs. A goroutine of a run
+    /// that has ended is dropped: it stays parked for ever.
+    bool admit(worker* w, goroutine* g) noexcept {
+        run_scope* scope = g->scope.load(memory_order_relaxed);
+        if (RUNNEL_UNLIKELY(scope != w->announced.load(memory_order_relaxed))) announce(w, scope);
+        if (RUNNEL_LIKELY(!scope->ended.load(memory_order_seq_cst))) return true;  // [RS-2]
+        if (scope->swept.load(memory_order_relaxed)) {
+            g->state.store(goroutine_state::abandoned, memory_order_relaxed);
+        }
+        return false;
+    }
+
+    /// A run's scope, from its start until end_scope().
+    void add_scope(run_scope* scope) noexcept {
+        spin_guard g(scope_lock_);
+        scope->next = scopes_;
+        scopes_ = scope;
+    }
+    /// Ends all of this scheduler's goroutines, at the end of the process or of the runtime. Waits for
+    /// those that run, but for the one on `self`.
+    bool end_everything(const worker* self, time_point deadline) noexcept;
+
+    /// Ends the scope: its goroutines never run again once this returns true. Waits for those that
+    /// are running until they park, yield or end; false if one did not until `deadline`.
+    bool end_scope(run_scope* scope, time_point deadline) noexcept;
+
+    // ---- 8. threads ----
+
+    /// Starts the first worker and the monitor. Throws std::system_error if no thread can be had.
+    void ensure_started() {
+        if (RUNNEL_UNLIKELY(!started_.load(memory_order_acquire))) start();
+    }
+
+    /// Lets the threads end when they come to their loop; waits for them until `deadline`.
+    void stop(time_point deadline) noexcept;
+
+    std::uint32_t worker_count() const noexcept { return worker_count_.load(memory_order_acquire); }
+    worker* worker_at(std::uint32_t i) const noexcept {
+        return workers_[i].load(memory_order_acquire);
+    }
+    std::uint32_t thread_count() const noexcept { return threads_.load(memory_order_acquire); }
+    std::uint32_t active() const noexcept { return active_of(state_.load(memory_order_seq_cst)); }
+    std::uint32_t spinning() const noexcept { return spinning_of(state_.load(memory_order_seq_cst)); }
+    std::size_t queued() const noexcept;
+    std::uint64_t started_count() const noexcept;
+    std::uint64_t finished_count() const noexcept;
+    /// Goroutines that exist now; exact when nothing runs.
+    std::uint64_t goroutine_count() const noexcept {
+        const std::uint64_t gone = finished_count() + abandoned_.load(memory_order_acquire);
+        const std::uint64_t made = started_count();
+        return made > gone ? made - gone : 0;
+    }
+
+    const scheduler_options& options() const noexcept { return options_; }
+    scheduler* next_scheduler() const noexcept { return next_scheduler_; }
+
+    /// All schedulers of the process: append-only, never freed.
+    static scheduler* first() noexcept { return all_.load(memory_order_acquire); }
+
+private:
+    static constexpr std::uint32_t fairness = 61;
+    static constexpr std::uint32_t max_streak = 64;
+    static constexpr std::uint64_t one_active = 1;
+    static constexpr std::uint64_t one_spinning = std::uint64_t{1} << 32;
+    static constexpr duration::rep nobody_keeps = time_point::min().time_since_epoch().count();
+
+    static std::uint32_t active_of(std::uint64_t s) noexcept { return static_cast<std::uint32_t>(s); }
+    static std::uint32_t spinning_of(std::uint64_t s) noexcept {
+        return static_cast<std::uint32_t>(s >> 32);
+    }
+
+    void enqueue(worker* w, goroutine* g) noexcept {
+        if (RUNNEL_LIKELY(w != nullptr && w->home == this)) {
+            // The last one made runnable runs first: its data is warm. [ID-1] by the exchange.
+            goroutine* kicked = w->next.exchange(g, memory_order_seq_cst);
+            if (kicked != nullptr) push_local(w, kicked);
+        } else {
+            inject_.push(g);
+            scheduler_counters::bump(counters.injected);
+        }
+        wake_if_needed();
+    }
+
+    void push_local(worker* w, goroutine* g) noexcept {
+        if (RUNNEL_LIKELY(w->queue.push(g))) return;
+        overflow(w, g);
+    }
+
+    RUNNEL_NOINLINE void overflow(worker* w, goroutine* g) noexcept {
+        goroutine* first = nullptr;
+        goroutine* last = nullptr;
+        std::size_t n = w->queue.pop_half([&](goroutine* moved) {
+            moved->next = nullptr;
+            (last != nullptr ? last->next : first) = moved;
+            last = moved;
+        });
+        g->next = nullptr;
+        (last != nullptr ? last->next : first) = g;
+        inject_.push_chain(first, g, n + 1);
+    }
+
+    // Everything this worker has queued goes to where all workers look.
+    void flush(worker* w) noexcept {
+        if (goroutine* g = take_next(w); g != nullptr) inject_.push(g);
+        while (goroutine* g = w->queue.pop()) inject_.push(g);
+    }
+
+    void fence_then_wake() noexcept {
+        // [ID-1] push_local published with release only: order it before the look at state_.
+        state_.fetch_add(0, memory_order_seq_cst);
+        wake_if_needed();
+    }
+
+    bool world_calls(worker* w) noexcept {
+        return !inject_.empty() ||
+               w->place.load(memory_order_relaxed) != worker::place_state::held ||
+               active() > max_procs() || (!timers_.empty() && timers_.earliest() <= now());
+    }
+
+    goroutine* pick_queued(worker* w) noexcept {
+        for (;;) {
+            goroutine* g = nullptr;
+            if (RUNNEL_LIKELY(w->next_streak < max_streak)) {
+                g = take_next(w);
+                w->next_streak = g != nullptr ? w->next_streak + 1 : 0;
+                if (g == nullptr) g = w->queue.pop();
+            } else {
+                // A chain of wake-ups does not starve the queue.
+                w->next_streak = 0;
+                g = w->queue.pop();
+                if (g == nullptr) g = take_next(w);
+            }
+            if (g == nullptr || RUNNEL_LIKELY(admit(w, g))) return g;
+        }
+    }
+
+    static goroutine* take_next(worker* w) noexcept {
+        if (w->next.load(memory_order_relaxed) == nullptr) return nullptr;
+        return w->next.exchange(nullptr, memory_order_acquire);
+    }
+
+    void announce(worker* w, run_scope* scope) noexcept {
+        run_scope* old = w->announced.exchange(scope, memory_order_seq_cst);  // [RS-2]
+        if (RUNNEL_UNLIKELY(quiescing_.load(memory_order_seq_cst) != 0) && old != scope) {
+            quiesce_word_.fetch_add(1, memory_order_release);
+            futex_wake(&quiesce_word_, 1 << 20);
+        }
+    }
+
+    goroutine* take_injected(worker* w) noexcept;
+    goroutine* steal(worker* w, bool next_too) noexcept;
+    goroutine* search(worker* w) noexcept;
+    bool next_is_stale(worker* victim) const noexcept;
+    bool has_work(const worker* self) const noexcept;
+    void stop_spinning(worker* w) noexcept;
+    void go_idle(worker* w) noexcept;
+    bool reclaim_place(worker* w) noexcept;
+    worker* pop_idle() noexcept;
+    void pass_keeper_on() noexcept;
+    void expire_timers(worker* w) noexcept;
+    void wake_one() noexcept;
+    bool start_worker(bool looking) noexcept;
+    void start();
+    void wake_monitor() noexcept {
+        // After our change of state_; the monitor sets its flag, then reads state_.
+        if (monitor_asleep_.load(memory_order_seq_cst)) interrupt_monitor();
+    }
+    void interrupt_monitor() noexcept {
+        monitor_word_.fetch_add(1, memory_order_release);
+        futex_wake(&monitor_word_);
+    }
+    void link() noexcept {
+        next_scheduler_ = all_.load(memory_order_relaxed);
+        while (!all_.compare_exchange_weak(next_scheduler_, this, memory_order_release,
+                                           memory_order_relaxed)) {
+        }
+    }
+
+    bool wait_until_quiet(const worker* self, const run_scope* only, time_point deadline) noexcept;
+
+    friend struct monitor;
+    friend struct thread_entry;
+
+    scheduler_options options_;
+
+public:
+    stack_pool stacks;
+    goroutine_pool blocks;
+    run_scope root;  // of goroutines started outside any run
+    scheduler_counters counters;
+    atomic<std::uint64_t> next_id{1};
+    atomic<std::uint64_t> foreign_started{0};
+    atomic<std::uint64_t> abandoned_{0};
+    atomic<std::uint32_t> in_blocking{0};   // goroutines inside blocking()
+    atomic<std::uint32_t> in_poller{0};     // goroutines that wait for I/O
+    atomic<std::uint32_t> runs{0};          // calls of run() that go on
+    atomic<std::uint64_t> coarse_ms{0};     // written by the monitor: a clock without a cost
+    void (*on_panic)(goroutine*) = nullptr;  // called in the handler of the escaped exception
+    void* user_data = nullptr;               // of the public runtime: what on_panic needs
+
+private:
+    alignas(64) atomic<std::uint64_t> state_{0};  // spinning << 32 | active: places in use
+    atomic<std::uint32_t> max_procs_;
+    atomic<std::uint32_t> quiescing_{0};
+    atomic<std::uint32_t> quiesce_word_{0};
+    atomic<bool> stopping_{false};
+    atomic<bool> started_{false};
+
+    alignas(64) inject_queue inject_;
+    timer_queue timers_;
+    atomic<duration::rep> keeper_deadline_{nobody_keeps};
+
+    spin_lock idle_lock_;
+    worker* idle_ = nullptr;          // guarded by idle_lock_
+    atomic<worker*> keeper_{nullptr}; // written under idle_lock_
+
+    spin_lock start_lock_;
+    atomic<worker*>* workers_ = nullptr;  // appended to under start_lock_
+    atomic<std::uint32_t> worker_count_{0};
+    atomic<std::uint32_t> threads_{0};    // also a futex word for stop()
+
+    spin_lock scope_lock_;
+    run_scope* scopes_ = nullptr;  // guarded by scope_lock_: of the runs that go on
+
+    atomic<std::uint32_t> monitor_word_{0};
+    atomic<bool> monitor_asleep_{false};
+
+    scheduler* next_scheduler_ = nullptr;
+    RUNNEL_API static inline constinit atomic<scheduler*> all_{nullptr};
+};
+
+// ---- 3. finding work ----
+
+inline goroutine* scheduler::find_work(worker* w) noexcept {
+    for (;;) {
+        if (RUNNEL_UNLIKELY(stopping_.load(memory_order_acquire))) {
+            announce(w, nullptr);
+            return nullptr;
+        }
+        w->current.store(nullptr, memory_order_relaxed);
+        // The monitor took our place: we go on, and somebody who comes here steps back.
+        if (w->place.load(memory_order_relaxed) != worker::place_state::held) {
+            state_.fetch_add(one_active, memory_order_seq_cst);
+            w->place.store(worker::place_state::held, memory_order_release);
+        }
+        if (RUNNEL_UNLIKELY(active() > max_procs())) {
+            flush(w);
+            go_idle(w);
+            continue;
+        }
+        expire_timers(w);
+        goroutine* g = nullptr;
+        if (w->ticks.load(memory_order_relaxed) % fairness == 0) g = take_injected(w);
+        if (g == nullptr) g = pick_queued(w);
+        if (g == nullptr) g = take_injected(w);
+        if (g == nullptr) g = steal(w, false);
+        if (g == nullptr) g = search(w);
+        if (g != nullptr) {
+            if (w->spinning) stop_spinning(w);
+            return g;
+        }
+        go_idle(w);
+    }
+}
+
+inline goroutine* scheduler::take_injected(worker* w) noexcept {
+    for (;;) {
+        if (inject_.empty()) return nullptr;
+        const std::size_t share = inject_.size() / max_procs() + 1;
+        goroutine* first = inject_.pop(share < 128 ? share : 128);
+        if (first == nullptr) return nullptr;
+        for (goroutine* g = first->next; g != nullptr;) {
+            goroutine* following = g->next;
+            push_local(w, g);
+            g = following;
+        }
+        if (admit(w, first)) return first;
+    }
+}
+
+// True if the worker has not touched its next goroutine for some microseconds: it holds on to
+// its present one. A pair that talks to each other is not torn apart.
+inline bool scheduler::next_is_stale(worker* victim) const noexcept {
+    const goroutine* g = victim->next.load(memory_order_seq_cst);  // [ID-1]
+    if (g == nullptr) return false;
+    const std::uint32_t ticks = victim->ticks.load(memory_order_relaxed);
+    for (int i = 0; i < 100; ++i) {
+        cpu_relax();
+        if (victim->place.load(memory_order_relaxed) != worker::place_state::held) return true;
+        if (victim->next.load(memory_order_relaxed) != g ||
+            victim->ticks.load(memory_order_relaxed) != ticks) {
+            return false;
+        }
+    }
+    return true;
+}
+
+inline goroutine* scheduler::steal(worker* w, bool next_too) noexcept {
+    const std::uint32_t n = worker_count();
+    if (n < 2) return nullptr;
+    std::uint32_t at = w->random.below(n);
+    for (std::uint32_t i = 0; i < n; ++i, at = at + 1 == n ? 0 : at + 1) {
+        worker* victim = worker_at(at);
+        if (victim == nullptr || victim == w) continue;
+        for (;;) {
+            goroutine* g = victim->queue.empty() ? nullptr : victim->queue.steal_into(w->queue);
+            if (g == nullptr && next_too && next_is_stale(victim)) {
+                RUNNEL_POINT("scheduler.steal_next");
+                g = victim->next.exchange(nullptr, memory_order_acquire);
+            }
+            if (g == nullptr) break;
+            scheduler_counters::bump(counters.steals);
+            if (admit(w, g)) return g;
+            if (goroutine* other = pick_queued(w); other != nullptr) return other;
+        }
+    }
+    return nullptr;
+}
+
+// Looks for a while before sleeping, since being woken costs more; at most half of those who are
+// busy look at once.
+inline goroutine* scheduler::search(worker* w) noexcept {
+    if (!w->spinning) {
+        if (max_procs() == 1) return nullptr;
+        const std::uint64_t s = state_.load(memory_order_seq_cst);
+        if (2 * spinning_of(s) >= active_of(s)) return nullptr;
+        state_.fetch_add(one_spinning, memory_order_seq_cst);
+        w->spinning = true;
+    }
+    static constexpr int rounds = 24;
+    for (int round = 0; round < rounds; ++round) {
+        if (goroutine* g = steal(w, true); g != nullptr) return g;
+        if (goroutine* g = take_injected(w); g != nullptr) return g;
+        for (int i = 0; i < 16; ++i) cpu_relax();
+    }
+    return nullptr;
+}
+
+// [ID-1] the sleeper's second look. A goroutine in a busy worker's next place does not count unless
+// it is stuck there: that worker will run it.
+inline bool scheduler::has_work(const worker* self) const noexcept {
+    if (!inject_.empty()) return true;
+    const std::uint32_t n = worker_count_.load(memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < n; ++i) {
+        worker* w = worker_at(i);
+        if (w == nullptr) continue;
+        if (!w->queue.empty()) return true;
+        if (w == self ? w->next.load(memory_order_seq_cst) != nullptr : next_is_stale(w)) return true;
+    }
+    return false;
+}
+
+inline void scheduler::stop_spinning(worker* w) noexcept {
+    w->spinning = false;
+    const std::uint64_t s = state_.fetch_sub(one_spinning, memory_order_seq_cst);  // [ID-1]
+    // Makers relied on us while we looked: what they made in the meantime needs the next one.
+    if (spinning_of(s) == 1 && has_work(nullptr)) wake_if_needed();
+}
+
+// ---- 4. idling and waking ----
+
+inline void scheduler::go_idle(worker* w) noexcept {
+    scheduler_counters::bump(counters.idles);
+    announce(w, nullptr);
+    {
+        spin_guard g(idle_lock_);
+        w->idle_next = idle_;
+        idle_ = w;
+        w->idle = true;
+        if (keeper_.load(memory_order_relaxed) == nullptr) {
+            keeper_.store(w, memory_order_relaxed);
+        }
+    }
+    RUNNEL_POINT("scheduler.idle.listed");
+    std::uint64_t leave = w->spinning ? one_spinning : 0;
+    w->spinning = false;
+    if (w->place.exchange(worker::place_state::given_up, memory_order_acq_rel) ==
+        worker::place_state::held) {
+        leave += one_active;
+    }
+    state_.fetch_sub(leave, memory_order_seq_cst);  // [ID-1]
+    RUNNEL_POINT("scheduler.idle.announced");
+    // It may be ourselves that is woken: the token is there before we sleep.
+    if (has_work(w)) wake_if_needed();
+    RUNNEL_POINT("scheduler.idle.before_sleep");
+
+    for (;;) {
+        time_point limit = no_deadline;
+        if (keeper_.load(memory_order_acquire) == w) {
+            limit = timers_.earliest();
+            keeper_deadline_.store(limit.time_since_epoch().count(), memory_order_seq_cst);  // [TK-1]
+            if (timers_.earliest() < limit) continue;
+        }
+        const bool unparked = w->parker.park(limit);
+        if (w->chosen.load(memory_order_acquire)) {  // [ID-2]
+            w->chosen.store(false, memory_order_relaxed);
+            w->place.store(worker::place_state::held, memory_order_release);
+            w->spinning = true;
+            break;
+        }
+        if (stopping_.load(memory_order_acquire)) {
+            // No place is needed to end; find_work() returns null first of all.
+            break;
+        }
+        if (!unparked && reclaim_place(w)) {
+            w->place.store(worker::place_state::held, memory_order_release);
+            break;
+        }
+    }
+    wake_monitor();
+}
+
+// A deadline has come and the keeper takes a place to serve it. If all places are held their workers
+// look at the timers themselves, and the monitor at those that do not.
+inline bool scheduler::reclaim_place(worker* w) noexcept {
+    spin_guard g(idle_lock_);
+    if (!w->idle) return false;  // chosen meanwhile
+    std::uint64_t s = state_.load(memory_order_seq_cst);
+    do {
+        if (active_of(s) >= max_procs()) {
+            if (keeper_.load(memory_order_relaxed) == w) {
+                keeper_.store(nullptr, memory_order_relaxed);
+                keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
+            }
+            return false;
+        }
+    } while (!state_.compare_exchange_weak(s, s + one_active, memory_order_seq_cst));
+    for (worker** at = &idle_; *at != nullptr; at = &(*at)->idle_next) {
+        if (*at == w) {
+            *at = w->idle_next;
+            break;
+        }
+    }
+    w->idle = false;
+    if (keeper_.load(memory_order_relaxed) == w) {
+        keeper_.store(nullptr, memory_order_relaxed);
+        keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
+    }
+    return true;
+}
+
+// The keeper is taken last, since its going leaves nobody to watch the clock.
+inline worker* scheduler::pop_idle() noexcept {
+    spin_guard g(idle_lock_);
+    worker** at = &idle_;
+    if (*at == nullptr) return nullptr;
+    if (*at == keeper_.load(memory_order_relaxed) && (*at)->idle_next != nullptr) {
+        at = &(*at)->idle_next;
+    }
+    worker* w = *at;
+    *at = w->idle_next;
+    w->idle = false;
+    w->chosen.store(true, memory_order_release);  // [ID-2]
+    if (w == keeper_.load(memory_order_relaxed)) {
+        keeper_.store(nullptr, memory_order_relaxed);
+        keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
+    }
+    return w;
+}
+
+// Somebody else idle watches the clock now.
+inline void scheduler::pass_keeper_on() noexcept {
+    spin_guard g(idle_lock_);
+    if (keeper_.load(memory_order_relaxed) == nullptr && idle_ != nullptr) {
+        keeper_.store(idle_, memory_order_release);
+        idle_->parker.unpark();
+    }
+}
+
+inline void scheduler::expire_timers(worker* w) noexcept {
+    if (timers_.empty()) return;
+    const time_point t = now();
+    if (timers_.earliest() > t) return;
+    timers_.run_due(t, [&](goroutine* g) {
+        g->state.store(goroutine_state::runnable, memory_order_relaxed);
+        push_local(w, g);
+    });
+    // Soon another deadline comes, and we may be busy until the monitor looks.
+    if (timers_.earliest() <= t + std::chrono::milliseconds(20) &&
+        keeper_.load(memory_order_relaxed) == nullptr) {
+        pass_keeper_on();
+    }
+    if (w->queue.size() > 1) fence_then_wake();
+}
+
+RUNNEL_NOINLINE inline void scheduler::wake_one() noexcept {
+    // Reserve the place and the right to look for whoever is woken.
+    std::uint64_t s = state_.load(memory_order_seq_cst);
+    do {
+        if (spinning_of(s) != 0 || active_of(s) >= max_procs()) return;
+    } while (!state_.compare_exchange_weak(s, s + one_active + one_spinning, memory_order_seq_cst));
+    RUNNEL_POINT("scheduler.wake.reserved");
+    scheduler_counters::bump(counters.wakes);
+    if (worker* w = pop_idle(); w != nullptr) {
+        w->parker.unpark();
+    } else if (start_worker(true)) {
+        wake_monitor();
+    } else {
+        state_.fetch_sub(one_active + one_spinning, memory_order_seq_cst);  // the monitor tries again
+    }
+}
+
+// ---- 7. ending a run ----
+
+inline bool scheduler::wait_until_quiet(const worker* self, const run_scope* only,
+                                        time_point deadline) noexcept {
+    quiescing_.fetch_add(1, memory_order_seq_cst);
+    bool quiet = false;
+    for (;;) {
+        const std::uint32_t seen = quiesce_word_.load(memory_order_acquire);
+        quiet = true;
+        for (std::uint32_t i = 0; i < worker_count(); ++i) {
+            const worker* w = worker_at(i);
+            if (w == nullptr || w == self) continue;
+            const run_scope* announced = w->announced.load(memory_order_seq_cst);  // [RS-2]
+            if (only != nullptr ? announced == only : announced != nullptr) quiet = false;
+        }
+        if (quiet || now() >= deadline) break;
+        // A worker that drops ended goroutines announces nothing new until it sleeps: look again
+        // soon in any case.
+        const time_point soon = now() + std::chrono::milliseconds(20);
+        futex_wait(quiesce_word_, seen, soon < deadline ? soon : deadline);
+    }
+    quiescing_.fetch_sub(1, memory_order_seq_cst);
+    return quiet;
+}
+
+inline bool scheduler::end_scope(run_scope* scope, time_point deadline) noexcept {
+    scope->ended.store(true, memory_order_seq_cst);  // [RS-1] [RS-2]
+    if (!wait_until_quiet(nullptr, scope, deadline)) return false;
+    std::uint64_t left = 0;
+    blocks.for_each([&](goroutine& g) {
+        const goroutine_state s = g.state.load(memory_order_acquire);
+        if (s != goroutine_state::free && s != goroutine_state::abandoned &&
+            g.scope.load(memory_order_relaxed) == scope) {
+            g.state.store(goroutine_state::abandoned, memory_order_relaxed);
+            ++left;
+        }
+    });
+    abandoned_.fetch_add(left, memory_order_release);
+    if (left != 0) scope->left_behind.store(true, memory_order_relaxed);
+    scope->swept.store(true, memory_order_relaxed);
+    spin_guard g(scope_lock_);
+    for (run_scope** at = &scopes_; *at != nullptr; at = &(*at)->next) {
+        if (*at == scope) {
+            *at = scope->next;
+            break;
+        }
+    }
+    return true;
+}
+
+inline bool scheduler::end_everything(const worker* self, time_point deadline) noexcept {
+    root.ended.store(true, memory_order_seq_cst);
+    {
+        spin_guard g(scope_lock_);
+        for (run_scope* s = scopes_; s != nullptr; s = s->next) {
+            s->ended.store(true, memory_order_seq_cst);
+        }
+    }
+    return wait_until_quiet(self, nullptr, deadline);
+}
+
+// ---- figures ----
+
+inline std::size_t scheduler::queued() const noexcept {
+    std::size_t n = inject_.size();
+    for (std::uint32_t i = 0; i < worker_count(); ++i) {
+        if (worker* w = worker_at(i); w != nullptr) {
+            n += w->queue.size() + (w->next.load(memory_order_relaxed) != nullptr ? 1 : 0);
+        }
+    }
+    return n;
+}
+
+inline std::uint64_t scheduler::started_count() const noexcept {
+    std::uint64_t n = foreign_started.load(memory_order_relaxed);
+    for (std::uint32_t i = 0; i < worker_count(); ++i) {
+        if (worker* w = worker_at(i); w != nullptr) n += w->created.load(memory_order_relaxed);
+    }
+    return n;
+}
+
+inline std::uint64_t scheduler::finished_count() const noexcept {
+    std::uint64_t n = 0;
+    for (std::uint32_t i = 0; i < worker_count(); ++i) {
+        if (worker* w = worker_at(i); w != nullptr) n += w->finished.load(memory_order_relaxed);
+    }
+    return n;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

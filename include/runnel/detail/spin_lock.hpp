@@ -1,0 +1,79 @@
+// runnel/detail/spin_lock.hpp — the lock of the runtime's short critical sections.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Layer   0
+//   Invariants
+//     held for tens of nanoseconds, never across user code other than an element's move;
+//     may be released by another thread than the one that took it (the far side of a switch does);
+//     unlock() is one store and touches nothing afterwards, so whoever can go on because of it may
+//     destroy the lock.
+#pragma once
+
+#include <sched.h>
+#include <time.h>
+
+#include <runnel/detail/atomic.hpp>
+#include <runnel/detail/config.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+class RUNNEL_CAPABILITY spin_lock {
+public:
+    constexpr spin_lock() noexcept = default;
+    spin_lock(const spin_lock&) = delete;
+    spin_lock& operator=(const spin_lock&) = delete;
+
+    void lock() noexcept RUNNEL_ACQUIRE() {
+        if (RUNNEL_UNLIKELY(locked_.exchange(true, memory_order_acquire))) lock_slow();  // [SL-1]
+    }
+    bool try_lock() noexcept RUNNEL_TRY_ACQUIRE(true) {
+        return !locked_.load(memory_order_relaxed)  // relaxed: a hint, the exchange decides
+               && !locked_.exchange(true, memory_order_acquire);
+    }
+    void unlock() noexcept RUNNEL_RELEASE() {
+        locked_.store(false, memory_order_release);  // [SL-1] publishes the section
+    }
+
+private:
+    // The holder may have lost its core: after a short spin give the core away, at last sleep, so
+    // that more workers than cores do not collapse.
+    RUNNEL_NOINLINE void lock_slow() noexcept {
+        for (unsigned round = 0;; ++round) {
+            for (unsigned i = 0; i < 64; ++i) {
+                if (!locked_.load(memory_order_relaxed) &&
+                    !locked_.exchange(true, memory_order_acquire)) {  // [SL-1]
+                    return;
+                }
+                cpu_relax();
+            }
+            if (round < 64) {
+                ::sched_yield();
+            } else {
+                const timespec pause{0, 50'000};
+                ::nanosleep(&pause, nullptr);
+            }
+        }
+    }
+
+    atomic<bool> locked_{false};
+};
+
+/// Lock guard without <mutex>, which costs every includer compile time.
+class spin_guard {
+public:
+    explicit spin_guard(spin_lock& l) noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS : lock_(l) {
+        lock_.lock();
+    }
+    ~spin_guard() RUNNEL_NO_THREAD_SAFETY_ANALYSIS { lock_.unlock(); }
+    spin_guard(const spin_guard&) = delete;
+    spin_guard& operator=(const spin_guard&) = delete;
+
+private:
+    spin_lock& lock_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

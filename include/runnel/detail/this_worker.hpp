@@ -1,0 +1,83 @@
+// runnel/detail/this_worker.hpp — what the present thread is to the runtime.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Layer   1
+//   Rule    the only thread_local variables of the library stand here. A goroutine may resume on
+//           another thread, and compilers keep the address of a thread_local in a register across
+//           any call: so each access is a call of its own that returns a value, never an address
+//           (an address only to threads that never migrate).
+#pragma once
+
+#include <cstdint>
+
+#include <runnel/detail/thread_parker.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+class worker;
+class goroutine;
+struct local_values;
+
+/// Trivial on purpose: no guard, no destructor, no dynamic initialisation.
+struct thread_state {
+    worker* current = nullptr;       // set on a runtime thread, but not inside blocking()
+    goroutine* blocked = nullptr;    // the goroutine inside blocking() on this thread
+    local_values* locals = nullptr;  // goroutine-local values of a thread outside goroutines
+    random_source random{0};         // seeded at first use
+    bool seeded = false;
+    thread_parker parker;
+};
+
+RUNNEL_API inline constinit thread_local thread_state this_thread_state{};
+
+RUNNEL_NOINLINE inline worker* current_worker() noexcept {
+    asm volatile("" ::: "memory");  // not pure: two calls may not be merged
+    return this_thread_state.current;
+}
+
+RUNNEL_NOINLINE inline void set_current_worker(worker* w) noexcept {
+    asm volatile("" ::: "memory");
+    this_thread_state.current = w;
+}
+
+RUNNEL_NOINLINE inline goroutine* blocked_goroutine() noexcept {
+    asm volatile("" ::: "memory");
+    return this_thread_state.blocked;
+}
+
+/// Inside blocking(): the thread is no worker, and what runs on it is still goroutine `g`.
+RUNNEL_NOINLINE inline void enter_blocked(goroutine* g) noexcept {
+    asm volatile("" ::: "memory");
+    this_thread_state.current = nullptr;
+    this_thread_state.blocked = g;
+}
+RUNNEL_NOINLINE inline void leave_blocked(worker* w) noexcept {
+    asm volatile("" ::: "memory");
+    this_thread_state.blocked = nullptr;
+    this_thread_state.current = w;
+}
+
+/// For code that is not on a goroutine: the thread cannot change under it.
+RUNNEL_NOINLINE inline thread_state& unmigrated_thread_state() noexcept {
+    asm volatile("" ::: "memory");
+    return this_thread_state;
+}
+
+/// A random number of this thread; for foreign threads, workers have a source of their own.
+RUNNEL_NOINLINE inline std::uint32_t thread_random() noexcept {
+    asm volatile("" ::: "memory");
+    thread_state& t = this_thread_state;
+    if (!t.seeded) {
+        t.seeded = true;
+        std::uint64_t seed = static_cast<std::uint64_t>(now().time_since_epoch().count()) ^
+                             reinterpret_cast<std::uintptr_t>(&t);
+        t.random = random_source(splitmix(seed));
+    }
+    return t.random.next();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

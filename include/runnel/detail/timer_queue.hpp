@@ -1,0 +1,187 @@
+// runnel/detail/timer_queue.hpp — deadlines in order: a 4-ary heap under one lock.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Layer   2
+//   Invariants
+//     node->position is the node's place in the heap, or none; both change under lock_;
+//     earliest_ is the root's deadline, or no_deadline;
+//     a node is claimed under lock_: once cancel() has returned, nobody touches the node any more.
+//   Cost    arm and cancel O(log n), the next deadline O(1) without the lock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include <runnel/detail/assert.hpp>
+#include <runnel/detail/atomic.hpp>
+#include <runnel/detail/platform.hpp>
+#include <runnel/detail/spin_lock.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+class goroutine;
+
+/// One deadline. `expire` runs under the queue's lock, in O(1) and without taking another lock: it
+/// claims the sleeper and returns its goroutine, if that is to be made runnable. If `run` is set it
+/// is called afterwards, without a lock, when expire() returned null and `deferred` is true.
+struct timer_node {
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    goroutine* (*expire)(timer_node*) noexcept = nullptr;
+    void (*run)(timer_node*) noexcept = nullptr;
+    std::size_t position = none;
+    bool deferred = false;
+};
+
+class timer_queue {
+public:
+    timer_queue() = default;
+    timer_queue(const timer_queue&) = delete;
+    timer_queue& operator=(const timer_queue&) = delete;
+    ~timer_queue() { std::free(heap_); }
+
+    /// Adds the node. True if it is now the earliest: whoever sleeps until an earlier deadline of
+    /// the queue must look again.
+    bool arm(timer_node* n, time_point when) noexcept {
+        RUNNEL_POINT("timer_queue.arm");
+        spin_guard g(lock_);
+        if (size_ == capacity_) grow();
+        place(size_, {when, n});
+        sift_up(size_++);
+        return publish_earliest();
+    }
+
+    /// True if the node was still waiting and now is not.
+    bool cancel(timer_node* n) noexcept {
+        RUNNEL_POINT("timer_queue.cancel");
+        spin_guard g(lock_);
+        const std::size_t at = n->position;
+        if (at == timer_node::none) return false;
+        n->position = timer_node::none;
+        remove(at);
+        publish_earliest();
+        return true;
+    }
+
+    /// The next deadline, or no_deadline. Part of the keeper protocol: sequentially consistent, see
+    /// scheduler.hpp [TK-1].
+    time_point earliest() const noexcept {
+        return time_point(duration(earliest_.load(memory_order_seq_cst)));
+    }
+    bool empty() const noexcept { return earliest() == no_deadline; }
+    std::size_t size() const noexcept { return count_.load(memory_order_relaxed); }
+
+    /// Expires what is due at `at`: ready(goroutine*) for each claimed sleeper, without the lock.
+    /// Returns how many nodes expired.
+    template <class Ready>
+    std::size_t run_due(time_point at, Ready ready) noexcept {
+        std::size_t done = 0;
+        while (earliest() <= at) {
+            static constexpr std::size_t batch = 32;
+            goroutine* woken[batch];
+            timer_node* deferred[batch];
+            std::size_t woken_count = 0;
+            std::size_t deferred_count = 0;
+            {
+                spin_guard g(lock_);
+                while (size_ > 0 && heap_[0].when <= at && woken_count < batch &&
+                       deferred_count < batch) {
+                    timer_node* n = heap_[0].node;
+                    n->position = timer_node::none;
+                    remove(0);
+                    ++done;
+                    n->deferred = false;
+                    if (goroutine* claimed = n->expire(n); claimed != nullptr) {
+                        woken[woken_count++] = claimed;
+                    } else if (n->deferred) {
+                        deferred[deferred_count++] = n;
+                    }
+                }
+                publish_earliest();
+            }
+            RUNNEL_POINT("timer_queue.before_fire");
+            for (std::size_t i = 0; i < woken_count; ++i) ready(woken[i]);
+            for (std::size_t i = 0; i < deferred_count; ++i) deferred[i]->run(deferred[i]);
+        }
+        return done;
+    }
+
+private:
+    struct entry {
+        time_point when;
+        timer_node* node;
+    };
+
+    void place(std::size_t at, entry e) noexcept {
+        heap_[at] = e;
+        e.node->position = at;
+    }
+
+    void sift_up(std::size_t at) noexcept {
+        const entry e = heap_[at];
+        while (at > 0) {
+            const std::size_t parent = (at - 1) / 4;
+            if (heap_[parent].when <= e.when) break;
+            place(at, heap_[parent]);
+            at = parent;
+        }
+        place(at, e);
+    }
+
+    void sift_down(std::size_t at) noexcept {
+        const entry e = heap_[at];
+        for (;;) {
+            const std::size_t first = at * 4 + 1;
+            if (first >= size_) break;
+            std::size_t least = first;
+            for (std::size_t c = first + 1; c < first + 4 && c < size_; ++c) {
+                if (heap_[c].when < heap_[least].when) least = c;
+            }
+            if (e.when <= heap_[least].when) break;
+            place(at, heap_[least]);
+            at = least;
+        }
+        place(at, e);
+    }
+
+    void remove(std::size_t at) noexcept {
+        --size_;
+        if (at == size_) return;
+        timer_node* moved = heap_[size_].node;
+        place(at, heap_[size_]);
+        sift_up(at);
+        sift_down(moved->position);
+    }
+
+    void grow() noexcept {
+        const std::size_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
+        void* grown = std::realloc(static_cast<void*>(heap_), capacity * sizeof(entry));
+        if (grown == nullptr) fatal("out of memory for timers");
+        heap_ = static_cast<entry*>(grown);
+        capacity_ = capacity;
+    }
+
+    bool publish_earliest() noexcept {
+        const time_point first = size_ > 0 ? heap_[0].when : no_deadline;
+        count_.store(size_, memory_order_relaxed);
+        const auto ticks = first.time_since_epoch().count();
+        if (ticks == earliest_.load(memory_order_relaxed)) return false;
+        const bool earlier = ticks < earliest_.load(memory_order_relaxed);
+        earliest_.store(ticks, memory_order_seq_cst);  // [TK-1]
+        return earlier;
+    }
+
+    spin_lock lock_;
+    entry* heap_ = nullptr;       // guarded by lock_
+    std::size_t size_ = 0;        // guarded by lock_
+    std::size_t capacity_ = 0;    // guarded by lock_
+    atomic<std::size_t> count_{0};
+    atomic<duration::rep> earliest_{no_deadline.time_since_epoch().count()};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

@@ -1,0 +1,243 @@
+// runnel/detail/waiter.hpp — one entry in one wait queue, and the waits that all primitives share.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      sudog, waitq
+//   Layer   3
+//   Map     1. waiter   2. waiter_queue   3. wait(): what every primitive parks with
+//
+//   A waiter lives on the stack of the one who waits. Who removes it from a queue must have claimed
+//   its sleeper, under the queue's lock; it writes the outcome into the waiter, releases the lock,
+//   and wakes. The sleeper never looks at shared state to guess what happened.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <runnel/detail/intrusive_list.hpp>
+#include <runnel/detail/park.hpp>
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+enum class wait_outcome : std::uint8_t {
+    pending,
+    ok,         // what was waited for has happened: a value passed, a permit, a notification
+    closed,     // the channel was closed
+    failed,     // the element's move threw; the exception is in the waiter's slot for it
+    retry,      // nothing happened, look again
+    timed_out,
+    canceled,   // the done channel was closed
+};
+
+// ---- 1. waiter ----
+
+struct waiter {
+    waiter* next = nullptr;
+    waiter* prev = nullptr;
+    sleeper* who = nullptr;
+    void* slot = nullptr;          // a channel's: where the value is or goes
+    void* failure = nullptr;       // std::exception_ptr* for a throwing move, if the type can throw
+    std::uint32_t index = 1;       // what its claim is called: its case in a select, from 1
+    bool linked = false;
+    bool assigns = false;          // the slot is a T to assign to, not an optional<T>
+    wait_outcome outcome = wait_outcome::pending;
+};
+
+// ---- 2. waiter_queue ----
+
+/// FIFO of waiters, guarded by the lock of the object it belongs to.
+class waiter_queue {
+public:
+    bool empty() const noexcept { return list_.empty(); }
+    void push_back(waiter* w) noexcept { list_.push_back(w); }
+    void push_front(waiter* w) noexcept { list_.push_front(w); }
+    void remove(waiter* w) noexcept { list_.remove(w); }
+
+    /// The first waiter that can be claimed, unlinked and claimed; null if there is none. Those whose
+    /// run has ended, and those somebody else has claimed, are unlinked on the way. Waiters of
+    /// `self` are passed over and stay.
+    waiter* claim_front(const sleeper* self = nullptr) noexcept {
+        waiter* w = list_.front();
+        while (w != nullptr) {
+            waiter* following = w->next;
+            if (w->who == self) {
+                w = following;
+                continue;
+            }
+            list_.remove(w);
+            if (RUNNEL_LIKELY(!w->who->abandoned()) && w->who->claim(w->index)) return w;
+            w = following;
+        }
+        return nullptr;
+    }
+
+    /// Whether claim_front(self) might find one: looks past the dead, unlinks them, claims nothing.
+    waiter* peek_front(const sleeper* self = nullptr) noexcept {
+        waiter* w = list_.front();
+        while (w != nullptr) {
+            waiter* following = w->next;
+            if (w->who != self) {
+                if (!w->who->abandoned() && w->who->claimed() == sleeper::unclaimed) return w;
+                list_.remove(w);
+            }
+            w = following;
+        }
+        return nullptr;
+    }
+
+private:
+    intrusive_list<waiter> list_;
+};
+
+/// Waiters that have been claimed and are to be woken once the lock is released.
+class wake_list {
+public:
+    void push(waiter* w) noexcept {
+        w->next = nullptr;
+        (last_ != nullptr ? last_->next : first_) = w;
+        last_ = w;
+    }
+    bool empty() const noexcept { return first_ == nullptr; }
+    void wake_all() noexcept {
+        for (waiter* w = first_; w != nullptr;) {
+            waiter* following = w->next;  // before the wake-up: then it may be gone
+            w->who->wake();
+            w = following;
+        }
+        first_ = last_ = nullptr;
+    }
+
+private:
+    waiter* first_ = nullptr;
+    waiter* last_ = nullptr;
+};
+
+// ---- 3. wait() ----
+
+/// A done channel's part in a wait: a lock, a queue in which close() finds us, and whether it is
+/// closed already. (chan_core is one; waits know no more of it.)
+struct done_source {
+    spin_lock lock;
+    waiter_queue receivers;
+    atomic<bool> closed{false};  // written under lock
+};
+
+/// How long a wait may last.
+struct wait_limit {
+    time_point deadline = no_deadline;
+    done_source* done = nullptr;  // canceled when it closes
+};
+
+/// The lock of an object that is waited on and, if a context limits the wait, that of its done channel:
+/// both are needed from the first look at the object until we are parked.
+class RUNNEL_CAPABILITY wait_lock {
+public:
+    explicit wait_lock(spin_lock& own, done_source* done = nullptr) noexcept
+        RUNNEL_NO_THREAD_SAFETY_ANALYSIS : own_(&own), done_(done) {
+        lock();
+    }
+    ~wait_lock() RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
+        if (held_) unlock();
+    }
+    wait_lock(const wait_lock&) = delete;
+    wait_lock& operator=(const wait_lock&) = delete;
+
+    void lock() noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
+        held_ = true;
+        if (RUNNEL_LIKELY(done_ == nullptr || &done_->lock == own_)) {
+            own_->lock();
+            return;
+        }
+        // In address order, as select takes its channels' locks.
+        const bool done_first = reinterpret_cast<std::uintptr_t>(&done_->lock) <
+                                reinterpret_cast<std::uintptr_t>(own_);
+        (done_first ? &done_->lock : own_)->lock();
+        (done_first ? own_ : &done_->lock)->lock();
+    }
+    void unlock() noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
+        held_ = false;
+        release(done_, own_);
+    }
+    bool canceled() const noexcept {
+        return done_ != nullptr && done_->closed.load(memory_order_relaxed);
+    }
+    done_source* done() const noexcept { return done_; }
+
+    /// For the far side of a switch: the object on the parked stack may be gone when the last lock is
+    /// released, so it is read before.
+    static void unlock_parked(void* self) noexcept {
+        auto* l = static_cast<wait_lock*>(self);
+        done_source* done = l->done_;
+        spin_lock* own = l->own_;
+        l->held_ = false;
+        release(done, own);
+    }
+
+private:
+    static void release(done_source* done, spin_lock* own) noexcept
+        RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
+        if (done != nullptr && &done->lock != own) done->lock.unlock();
+        own->unlock();
+    }
+
+    spin_lock* own_;
+    done_source* done_;
+    bool held_ = false;
+};
+
+/// Waits in `queue` until somebody claims `w`, at most until `deadline` or until the done channel of
+/// `lock` closes. Called with `lock` held; returns with it released.
+/// A waiter that gives up is unlinked before this returns, and nothing it was given is lost: either
+/// it was claimed, and the outcome is the claimer's, or it was not.
+inline wait_outcome wait(waiter_queue& queue, wait_lock& lock, waiter& w, wait_reason reason,
+                         const void* object, time_point deadline = no_deadline,
+                         bool to_front = false) noexcept {
+    done_source* done = lock.done();
+    if (lock.canceled()) {
+        lock.unlock();
+        return wait_outcome::canceled;
+    }
+    const bool contested = deadline != no_deadline || done != nullptr;
+    sleeper s(reason, object, contested);
+    w.who = &s;
+    w.index = 1;
+    w.outcome = wait_outcome::pending;
+    to_front ? queue.push_front(&w) : queue.push_back(&w);
+    if (RUNNEL_LIKELY(!contested)) {
+        s.park(wait_lock::unlock_parked, &lock);
+        return w.outcome;
+    }
+    waiter cancellation;
+    cancellation.who = &s;
+    cancellation.index = 2;
+    if (done != nullptr) done->receivers.push_back(&cancellation);
+    s.park_until(deadline, wait_lock::unlock_parked, &lock);
+    // Who claimed us held the lock that it found us under, so the unlock above is done there; the
+    // other lock, and both if the deadline struck, may still be about to be released by it: take
+    // them, which also orders our leaving after that.
+    lock.lock();
+    queue.remove(&w);
+    if (done != nullptr) done->receivers.remove(&cancellation);
+    lock.unlock();
+    switch (s.claimed()) {
+        case 1:
+            return w.outcome;
+        case 2:
+            return wait_outcome::canceled;
+        default:
+            return wait_outcome::timed_out;
+    }
+}
+
+/// Parks for ever, as operations on a nil channel do.
+[[noreturn]] inline void wait_for_ever(wait_reason reason) noexcept {
+    for (;;) {
+        sleeper s(reason, nullptr, false);
+        s.park(sleeper::nothing, nullptr);
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel

@@ -1,0 +1,348 @@
+// runnel/runtime.hpp — run(), runtimes of one's own, and how many processors they use.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      func main, runtime.GOMAXPROCS, runtime.NumCPU
+//   Layer   4; includes layers 0-3
+//   Map     ending a run → detail/scheduler.hpp, 7;  deadlock → detail/monitor.hpp, 4
+//   Tests   tests/runtime_test.cpp
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <runnel/debug.hpp>
+#include <runnel/detail/spawn.hpp>
+#include <runnel/detail/waiter.hpp>
+
+namespace runnel {
+inline namespace v0 {
+
+/// How a run ends.
+struct run_options {
+    /// How long to wait for the goroutines of the run after its main goroutine has returned, before they
+    /// end with it. Zero: not at all, as in Go.
+    duration drain = duration::zero();
+};
+
+/// Settings of a runtime.
+struct runtime_options {
+    /// How many goroutines may run at once; 0: as max_procs() of the default runtime starts with.
+    std::size_t max_procs = 0;
+    /// Bytes reserved for each goroutine's stack, committed page by page as they are touched;
+    /// rounded up to a power of two, at least 32 KiB.
+    std::size_t stack_size = 256 * 1024;
+    /// Under run: report when every goroutine is asleep for good, and exit with status 2.
+    bool deadlock_detection = true;
+    /// How long a running goroutine may take to park once its run has ended; then the process exits.
+    duration stop_grace = std::chrono::seconds(5);
+    /// Called with an exception that leaves a goroutine, on that goroutine, which then ends. Without
+    /// it the exception is printed and the program terminates.
+    std::function<void(std::exception_ptr, const goroutine_info&)> on_panic;
+};
+
+/// Figures of a runtime since its start; approximate while goroutines run.
+struct runtime_stats {
+    std::size_t max_procs = 0;
+    std::size_t goroutines = 0;          ///< that exist now
+    std::uint64_t goroutines_started = 0;
+    std::size_t runnable = 0;            ///< in queues
+    std::size_t workers = 0;             ///< threads that run or have run goroutines
+    std::size_t active_workers = 0;      ///< that hold a place now
+    std::size_t blocking = 0;            ///< goroutines inside blocking()
+    std::size_t timers = 0;              ///< armed
+    std::uint64_t steals = 0;
+    std::uint64_t wakes = 0;             ///< workers woken or started to look for work
+    std::uint64_t idles = 0;             ///< times a worker went to sleep
+    std::uint64_t handovers = 0;         ///< places taken from a worker that did not switch for 10 ms
+};
+
+namespace detail {
+
+/// One thread or goroutine waits for one thing to happen once.
+class one_event {
+public:
+    void set() noexcept {
+        lock_.lock();
+        set_ = true;
+        waiter* w = waiters_.claim_front();
+        if (w != nullptr) w->outcome = wait_outcome::ok;
+        lock_.unlock();
+        if (w != nullptr) w->who->wake();
+    }
+    /// False if `deadline` struck first.
+    bool wait_until(time_point deadline, wait_reason reason, const void* object) noexcept {
+        wait_lock guard(lock_);
+        if (set_) return true;
+        waiter w;
+        return wait(waiters_, guard, w, reason, object, deadline) == wait_outcome::ok;
+    }
+
+private:
+    spin_lock lock_;
+    bool set_ = false;       // guarded by lock_
+    waiter_queue waiters_;   // guarded by lock_
+};
+
+template <class R>
+using run_value = std::conditional_t<
+    std::is_void_v<R>, std::monostate,
+    std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
+
+/// A run as its caller's stack holds it.
+template <class F, class R>
+struct run_state {
+    F* function;
+    std::optional<run_value<R>> value;
+    std::exception_ptr error;
+    one_event done;
+
+    void call() {
+        try {
+            if constexpr (std::is_void_v<R>) {
+                std::invoke(std::forward<F>(*function));
+                value.emplace();
+            } else if constexpr (std::is_reference_v<R>) {
+                value.emplace(std::addressof(std::invoke(std::forward<F>(*function))));
+            } else {
+                value.emplace(std::invoke(std::forward<F>(*function)));
+            }
+        } catch (const goexit_token&) {
+            throw;  // the others go on, and the run never returns
+        } catch (...) {
+            error = std::current_exception();
+        }
+        done.set();  // the caller may be gone now
+    }
+
+    int exit_status() const noexcept {
+        if constexpr (std::is_integral_v<R>) {
+            if (value) return static_cast<int>(*value);
+        }
+        return error != nullptr ? 1 : 0;
+    }
+};
+
+/// Counts a thread that waits inside run(): it is not a foreign thread that might wake somebody.
+class inside_run {
+public:
+    explicit inside_run(scheduler& s) noexcept : s_(s), thread_(current_worker() == nullptr) {
+        s_.runs.fetch_add(1, memory_order_seq_cst);
+        if (thread_) threads_inside_run.fetch_add(1, memory_order_seq_cst);
+    }
+    ~inside_run() {
+        if (thread_) threads_inside_run.fetch_sub(1, memory_order_seq_cst);
+        s_.runs.fetch_sub(1, memory_order_seq_cst);
+    }
+    inside_run(const inside_run&) = delete;
+    inside_run& operator=(const inside_run&) = delete;
+
+private:
+    scheduler& s_;
+    bool thread_;
+};
+
+inline std::uint32_t checked_procs(std::size_t n) {
+    if (n == 0 || n >= scheduler::max_workers) {
+        throw std::invalid_argument("max_procs: 1 to 9999 are possible");
+    }
+    return static_cast<std::uint32_t>(n);
+}
+
+/// The current scheduler, or the default one, which is not started for a look at it.
+inline scheduler& passive_scheduler() {
+    if (const worker* w = current_worker(); w != nullptr) return *w->home;
+    if (const goroutine* g = blocked_goroutine(); g != nullptr) return *g->home;
+    return default_scheduler();
+}
+
+inline runtime_stats stats_of(const scheduler& s) {
+    runtime_stats r;
+    r.max_procs = s.max_procs();
+    r.goroutines = s.goroutine_count();
+    r.goroutines_started = s.started_count();
+    r.runnable = s.queued();
+    r.workers = s.worker_count();
+    r.active_workers = s.active();
+    r.blocking = s.in_blocking.load(memory_order_relaxed);
+    r.timers = s.timer_count();
+    r.steals = s.counters.steals.load(memory_order_relaxed);
+    r.wakes = s.counters.wakes.load(memory_order_relaxed);
+    r.idles = s.counters.idles.load(memory_order_relaxed);
+    r.handovers = s.counters.handovers.load(memory_order_relaxed);
+    return r;
+}
+
+inline bool scope_is_empty(scheduler& s, const run_scope* scope) {
+    bool empty = true;
+    s.blocks.for_each([&](goroutine& g) {
+        const goroutine_state state = g.state.load(memory_order_acquire);
+        if (state != goroutine_state::free && state != goroutine_state::abandoned &&
+            g.scope.load(memory_order_relaxed) == scope) {
+            empty = false;
+        }
+    });
+    return empty;
+}
+
+/// Waits until the run's goroutines have ended, at most for `limit`.
+inline void drain_scope(scheduler& s, run_scope* scope, duration limit) {
+    const time_point deadline = deadline_after(limit);
+    scope->watched.store(true, memory_order_seq_cst);
+    while (now() < deadline) {
+        const std::uint32_t seen = scope->changes.load(memory_order_acquire);
+        if (scope_is_empty(s, scope)) break;
+        const worker* w = current_worker();
+        if (w == nullptr) {
+            futex_wait(scope->changes, seen, deadline);
+        } else {
+            // A goroutine that called run(): it does not block its worker.
+            sleeper nap(wait_reason::run, nullptr, false);
+            nap.park_until(now() + std::chrono::milliseconds(1), sleeper::nothing, nullptr);
+        }
+    }
+    scope->watched.store(false, memory_order_seq_cst);
+}
+
+template <class F>
+auto run_on(scheduler& s, F&& function, const run_options& options, source_place place)
+    -> std::invoke_result_t<F> {
+    using R = std::invoke_result_t<F>;
+    using Function = std::remove_reference_t<F>;
+    s.ensure_started();
+    const inside_run inside(s);
+    auto scope = std::make_unique<run_scope>();
+    s.add_scope(scope.get());
+    run_state<Function, R> state{std::addressof(function), {}, {}, {}};
+    const auto main_function = [&state] { state.call(); };
+    spawn_task<task<decltype(main_function)>>(s, scope.get(), place,
+                                              [&] { return task<decltype(main_function)>{main_function}; });
+    state.done.wait_until(no_deadline, wait_reason::run, nullptr);
+    if (options.drain > duration::zero()) drain_scope(s, scope.get(), options.drain);
+    if (!s.end_scope(scope.get(), deadline_after(s.options().stop_grace))) {
+        give_up_waiting(state.exit_status());
+    }
+    // Goroutines that ended with the run refer to its scope for ever.
+    if (scope->left_behind.load(memory_order_relaxed)) static_cast<void>(scope.release());
+    if (state.error != nullptr) std::rethrow_exception(state.error);
+    if constexpr (std::is_reference_v<R>) {
+        return static_cast<R>(**state.value);
+    } else if constexpr (!std::is_void_v<R>) {
+        return std::move(*state.value);
+    }
+}
+
+}  // namespace detail
+
+/// Runs `function` as the main goroutine of the default runtime, and returns what it returns.
+/// Blocks   until the main goroutine has returned and those that it started, directly or through
+///          others, have parked: parked and runnable ones then never run again and receive nothing;
+///          one that does not park within stop_grace is dumped, and the process exits.
+/// Errors   rethrows the main goroutine's exception. If it calls goexit the others go on, and run never
+///          returns. When all goroutines are asleep for good the process exits with status 2.
+/// Threads  may be called again, from several threads at once, and from a goroutine.
+/// Go       func main
+template <class F>
+auto run(F&& function, const run_options& options = {},
+         detail::source_place place = detail::source_place::here()) -> std::invoke_result_t<F> {
+    return detail::run_on(detail::default_scheduler(), std::forward<F>(function), options, place);
+}
+
+/// A runtime of its own, with its own workers, beside the default one. Inside its goroutines `go` means
+/// this runtime. Channels and all else work across runtimes.
+/// Its destructor ends its goroutines as the end of run() does, and its threads.
+class runtime {
+public:
+    explicit runtime(runtime_options options = {}) : data_(new shared) {
+        detail::scheduler_options o;
+        o.max_procs = options.max_procs != 0 ? static_cast<std::uint32_t>(options.max_procs)
+                                             : detail::default_max_procs();
+        o.stack_size = options.stack_size;
+        o.deadlock_detection = options.deadlock_detection;
+        o.stop_grace = options.stop_grace;
+        detail::prepare_process_once();
+        data_->on_panic = std::move(options.on_panic);
+        scheduler_ = new detail::scheduler(o);  // immortal, see detail/scheduler.hpp
+        scheduler_->user_data = data_;
+        if (data_->on_panic) scheduler_->on_panic = call_on_panic;
+    }
+    runtime(const runtime&) = delete;
+    runtime& operator=(const runtime&) = delete;
+    ~runtime() {
+        const detail::time_point deadline = detail::deadline_after(scheduler_->options().stop_grace);
+        if (!scheduler_->end_scope(&scheduler_->root, deadline)) detail::give_up_waiting(1);
+        scheduler_->stop(deadline);
+    }
+
+    /// As runnel::run, on this runtime.
+    template <class F>
+    auto run(F&& function, const run_options& options = {},
+             detail::source_place place = detail::source_place::here()) -> std::invoke_result_t<F> {
+        return detail::run_on(*scheduler_, std::forward<F>(function), options, place);
+    }
+
+    /// As runnel::go, on this runtime, from wherever it is called.
+    template <class F>
+    void go(F&& function, detail::source_place place = detail::source_place::here()) {
+        detail::start_goroutine(*scheduler_, place, std::forward<F>(function));
+    }
+    template <class F, class A, class... Args>
+        requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>, std::decay_t<Args>...>
+    RUNNEL_NOINLINE void go(F&& function, A&& argument, Args&&... arguments) {
+        detail::source_place place;
+        place.pc = __builtin_return_address(0);
+        detail::start_goroutine(*scheduler_, place, std::forward<F>(function),
+                                std::forward<A>(argument), std::forward<Args>(arguments)...);
+    }
+
+    runtime_stats stats() const { return detail::stats_of(*scheduler_); }
+    std::size_t num_goroutine() const noexcept { return scheduler_->goroutine_count(); }
+    std::size_t max_procs() const noexcept { return scheduler_->max_procs(); }
+    std::size_t set_max_procs(std::size_t n) {
+        return scheduler_->set_max_procs(detail::checked_procs(n));
+    }
+
+private:
+    struct shared {
+        std::function<void(std::exception_ptr, const goroutine_info&)> on_panic;
+    };
+
+    static void call_on_panic(detail::goroutine* g) {
+        const auto* data = static_cast<const shared*>(g->home->user_data);
+        data->on_panic(std::current_exception(), detail::info_of(*g));
+    }
+
+    shared* data_;  // lives as long as the scheduler: for ever
+    detail::scheduler* scheduler_ = nullptr;
+};
+
+/// How many goroutines of the current (or default) runtime run at once.
+/// Initially RUNNEL_MAXPROCS, else the processors that this process may use (affinity, cgroup quota).
+inline std::size_t max_procs() { return detail::passive_scheduler().max_procs(); }
+
+/// Sets it and returns the old value; works while goroutines run. 0 changes nothing. Errors
+/// std::invalid_argument beyond 9999. Go  runtime.GOMAXPROCS(n)
+inline std::size_t set_max_procs(std::size_t n) {
+    if (n == 0) return max_procs();
+    return detail::passive_scheduler().set_max_procs(detail::checked_procs(n));
+}
+
+/// The processors that this process may use. Go  runtime.NumCPU()
+inline std::size_t num_cpu() noexcept { return detail::usable_processors(); }
+
+/// Goroutines of the current (or default) runtime that exist now. Go  runtime.NumGoroutine()
+inline std::size_t num_goroutine() { return detail::passive_scheduler().goroutine_count(); }
+
+/// Figures of the current (or default) runtime.
+inline runtime_stats stats() { return detail::stats_of(detail::passive_scheduler()); }
+
+}  // namespace v0
+}  // namespace runnel

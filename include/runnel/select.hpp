@@ -1,0 +1,411 @@
+// runnel/select.hpp — waiting for the first of several channel operations.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      select                                          Differences: docs/from_go.md#select
+//   Layer   4; includes layers 0-3
+//   Map     the algorithm → detail/select_core.hpp;  sends and receives → detail/chan_core.hpp
+//   Tests   tests/select_test.cpp
+//
+//   std::size_t i = runnel::select(
+//       runnel::recv(ch1, [](std::optional<int> v) { … }),
+//       runnel::send(ch2, 42, [] { … }),
+//       runnel::timeout(1s, [] { … }),
+//       runnel::otherwise([] { … }));
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <runnel/chan.hpp>
+#include <runnel/detail/select_core.hpp>
+
+namespace runnel {
+inline namespace v0 {
+
+struct in_order_t {
+    explicit in_order_t() = default;
+};
+/// select(in_order, cases…): the first ready case instead of a random one.
+inline constexpr in_order_t in_order{};
+
+namespace detail {
+
+struct no_handler {
+    void operator()() const noexcept {}
+};
+
+template <class F, class T>
+concept takes_optional = std::is_invocable_v<F&, std::optional<T>>;
+template <class F, class T>
+concept takes_value_and_ok = std::is_invocable_v<F&, T, bool>;
+template <class F, class T>
+concept takes_value = std::is_invocable_v<F&, T>;
+
+template <class F, class T>
+concept receive_handler =
+    takes_optional<F, T> || takes_value_and_ok<F, T> || takes_value<F, T> || std::is_invocable_v<F&>;
+
+template <class F, class T>
+void call_receive_handler(F& handler, std::optional<T>&& value) {
+    if constexpr (takes_optional<F, T>) {
+        std::invoke(handler, std::move(value));
+    } else if constexpr (takes_value_and_ok<F, T>) {
+        static_assert(std::is_default_constructible_v<T>,
+                      "a (T, bool) handler needs a default-constructible T for a closed channel");
+        const bool ok = value.has_value();
+        std::invoke(handler, ok ? std::move(*value) : T{}, ok);
+    } else if constexpr (takes_value<F, T>) {
+        static_assert(std::is_default_constructible_v<T>,
+                      "a (T) handler needs a default-constructible T for a closed channel");
+        std::invoke(handler, value ? std::move(*value) : T{});
+    } else {
+        std::invoke(handler);
+    }
+}
+
+// ---- 1. cases: prepare() tells the core, finish() runs after the select has committed ----
+
+template <class T, class Handler>
+class recv_case {
+public:
+    recv_case(recv_chan<T> c, Handler h) : channel_(std::move(c)), handler_(std::move(h)) {}
+    void prepare(select_entry& e) {
+        value_.reset();
+        e.kind = case_kind::receive;
+        e.channel = chan_access::core(channel_);
+        e.slot = &value_;
+    }
+    void finish(wait_outcome o) {
+        if (o == wait_outcome::closed) rethrow_close_error(chan_access::core(channel_));
+        call_receive_handler(handler_, std::move(value_));
+    }
+
+private:
+    recv_chan<T> channel_;
+    Handler handler_;
+    std::optional<T> value_;
+};
+
+/// Receives into a variable of the caller's.
+template <class T>
+class recv_into_case {
+public:
+    recv_into_case(recv_chan<T> c, std::optional<T>& out) : channel_(std::move(c)), out_(&out) {}
+    void prepare(select_entry& e) {
+        value_.reset();
+        e.kind = case_kind::receive;
+        e.channel = chan_access::core(channel_);
+        e.slot = &value_;
+    }
+    void finish(wait_outcome o) {
+        if (o == wait_outcome::closed) rethrow_close_error(chan_access::core(channel_));
+        if constexpr (std::is_move_assignable_v<T>) {
+            *out_ = std::move(value_);
+        } else {
+            out_->reset();
+            if (value_) out_->emplace(std::move(*value_));
+        }
+    }
+
+private:
+    recv_chan<T> channel_;
+    std::optional<T>* out_;
+    std::optional<T> value_;
+};
+
+template <class T, class Value, class Handler>
+class send_case {
+public:
+    send_case(send_chan<T> c, Value v, Handler h)
+        : channel_(std::move(c)), value_(std::forward<Value>(v)), handler_(std::move(h)) {}
+    void prepare(select_entry& e) {
+        e.kind = case_kind::send;
+        e.channel = chan_access::core(channel_);
+        e.slot = std::addressof(value_);
+    }
+    void finish(wait_outcome o) {
+        if (o == wait_outcome::closed) throw_send_on_closed();
+        std::invoke(handler_);
+    }
+
+    static constexpr bool borrows = std::is_reference_v<Value>;
+    /// The same with the value in it.
+    send_case<T, T, Handler> owning() && {
+        return {std::move(channel_), std::forward<Value>(value_), std::move(handler_)};
+    }
+
+private:
+    send_chan<T> channel_;
+    Value value_;  // T, or T&& to the caller's, which stays unmoved unless it is sent
+    Handler handler_;
+};
+
+template <class Handler>
+class timeout_case {
+public:
+    timeout_case(time_point tp, Handler h) : deadline_(tp), handler_(std::move(h)) {}
+    void prepare(select_entry& e) {
+        e.kind = case_kind::timeout;
+        e.deadline = deadline_;
+    }
+    void finish(wait_outcome) { std::invoke(handler_); }
+
+private:
+    time_point deadline_;
+    Handler handler_;
+};
+
+template <class Handler>
+class otherwise_case {
+public:
+    explicit otherwise_case(Handler h) : handler_(std::move(h)) {}
+    void prepare(select_entry& e) { e.kind = case_kind::otherwise; }
+    void finish(wait_outcome) { std::invoke(handler_); }
+
+private:
+    Handler handler_;
+};
+
+template <class C>
+concept any_select_case = requires(C& c, select_entry& e) {
+    c.prepare(e);
+    c.finish(wait_outcome::ok);
+};
+
+template <class C>
+inline constexpr bool borrows_its_value = false;
+template <class T, class Value, class Handler>
+inline constexpr bool borrows_its_value<send_case<T, Value, Handler>> =
+    send_case<T, Value, Handler>::borrows;
+
+/// The timeout that strikes first and the otherwise case, if any.
+struct special_cases {
+    std::size_t otherwise_at = no_case;
+    std::size_t timeout_at = no_case;
+
+    special_cases(const select_entry* entries, std::size_t n) noexcept {
+        for (std::size_t i = 0; i < n; ++i) {
+            if (entries[i].kind == case_kind::otherwise) {
+                if (otherwise_at == no_case) otherwise_at = i;
+            } else if (entries[i].kind == case_kind::timeout) {
+                if (timeout_at == no_case ||
+                    entries[i].deadline < entries[timeout_at].deadline) {
+                    timeout_at = i;
+                }
+            }
+        }
+    }
+};
+
+template <class... Cases>
+std::size_t select_static(bool ordered, Cases&&... cases) {
+    constexpr std::size_t n = sizeof...(Cases);
+    static_assert(((!std::is_lvalue_reference_v<Cases> ||
+                    !borrows_its_value<std::remove_cvref_t<Cases>>)&&...),
+                  "runnel::send(channel, rvalue) only borrows the value: write it inside the call of "
+                  "select, or keep it as a runnel::select_case");
+    if constexpr (n == 0) {
+        wait_for_ever(wait_reason::select_no_cases);
+    } else {
+        select_entry entries[n];
+        std::uint32_t polling[n];
+        std::uint32_t locking[n];
+        std::size_t i = 0;
+        (cases.prepare(entries[i++]), ...);
+        const special_cases special(entries, n);
+        select_frame frame{entries, polling, locking, static_cast<std::uint32_t>(n)};
+        const select_result r =
+            select_cases(frame, ordered, special.otherwise_at, special.timeout_at);
+        i = 0;
+        static_cast<void>(((i++ == r.index ? (cases.finish(r.outcome), true) : false) || ...));
+        return r.index;
+    }
+}
+
+struct erased_case {
+    erased_case() = default;
+    erased_case(const erased_case&) = delete;
+    erased_case& operator=(const erased_case&) = delete;
+    virtual ~erased_case() = default;
+    virtual void prepare(select_entry& e) = 0;
+    virtual void finish(wait_outcome o) = 0;
+};
+
+template <class Case>
+struct erased_case_of final : erased_case {
+    explicit erased_case_of(Case c) : value(std::move(c)) {}
+    void prepare(select_entry& e) override { value.prepare(e); }
+    void finish(wait_outcome o) override { value.finish(o); }
+    Case value;
+};
+
+}  // namespace detail
+
+// ---- 2. making cases ----
+
+/// Receive. The handler takes (std::optional<T>), (T, bool ok), (T) or nothing; T{} if closed, like Go.
+/// On a channel closed with an error the select throws it instead.
+template <class T, class Handler>
+    requires detail::receive_handler<std::decay_t<Handler>, T>
+auto recv(const recv_chan<T>& c, Handler&& handler) {
+    return detail::recv_case<T, std::decay_t<Handler>>(c, std::forward<Handler>(handler));
+}
+template <class T, class Handler>
+    requires detail::receive_handler<std::decay_t<Handler>, T>
+auto recv(const chan<T>& c, Handler&& handler) {
+    return recv(recv_chan<T>(c), std::forward<Handler>(handler));
+}
+/// Receive into `out`: nullopt if closed. `out` is written only if this case runs.
+template <class T>
+auto recv(const recv_chan<T>& c, std::optional<T>& out) {
+    return detail::recv_into_case<T>(c, out);
+}
+template <class T>
+auto recv(const chan<T>& c, std::optional<T>& out) {
+    return detail::recv_into_case<T>(c, out);
+}
+/// Receive and discard.
+template <class T>
+auto recv(const recv_chan<T>& c) {
+    return recv(c, detail::no_handler{});
+}
+template <class T>
+auto recv(const chan<T>& c) {
+    return recv(recv_chan<T>(c), detail::no_handler{});
+}
+
+/// Send. The value is evaluated once, and moved only if this case runs: a value given as an rvalue or
+/// copied is the case's own. On a closed channel the select throws closed_channel.
+template <class T, class V, class Handler = detail::no_handler>
+    requires std::is_constructible_v<T, V&&> && std::is_invocable_v<std::decay_t<Handler>&>
+auto send(const send_chan<T>& c, V&& value, Handler&& handler = {}) {
+    if constexpr (std::is_same_v<V&&, T&&>) {
+        return detail::send_case<T, T&&, std::decay_t<Handler>>(c, std::forward<V>(value),
+                                                                std::forward<Handler>(handler));
+    } else {
+        return detail::send_case<T, T, std::decay_t<Handler>>(c, T(std::forward<V>(value)),
+                                                              std::forward<Handler>(handler));
+    }
+}
+template <class T, class V, class Handler = detail::no_handler>
+    requires std::is_constructible_v<T, V&&> && std::is_invocable_v<std::decay_t<Handler>&>
+auto send(const chan<T>& c, V&& value, Handler&& handler = {}) {
+    return send(send_chan<T>(c), std::forward<V>(value), std::forward<Handler>(handler));
+}
+/// chan<unit>: nothing to say but that it happened.
+inline auto send(const send_chan<unit>& c) { return send(c, unit{}); }
+inline auto send(const chan<unit>& c) { return send(send_chan<unit>(c), unit{}); }
+
+/// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). No
+/// channel and no goroutine is made for it.
+template <class Rep, class Period, class Handler = detail::no_handler>
+auto timeout(std::chrono::duration<Rep, Period> d, Handler&& handler = {}) {
+    return detail::timeout_case<std::decay_t<Handler>>(
+        detail::deadline_after(detail::to_duration(d)), std::forward<Handler>(handler));
+}
+template <class Clock, class Dur, class Handler = detail::no_handler>
+auto timeout(std::chrono::time_point<Clock, Dur> tp, Handler&& handler = {}) {
+    return detail::timeout_case<std::decay_t<Handler>>(detail::to_time_point(tp),
+                                                       std::forward<Handler>(handler));
+}
+
+/// Go's `default`: runs when no other case can.
+template <class Handler = detail::no_handler>
+auto otherwise(Handler&& handler = {}) {
+    return detail::otherwise_case<std::decay_t<Handler>>(std::forward<Handler>(handler));
+}
+
+/// The context is done. Short for recv(ctx.done(), handler).
+template <context_like C, class Handler = detail::no_handler>
+auto done(const C& ctx, Handler&& handler = {}) {
+    return recv(ctx.done(), std::forward<Handler>(handler));
+}
+
+/// A case of any kind, for sets known only at run time. Owns its handler and the value to send.
+class select_case {
+public:
+    template <class Case>
+        requires(!std::is_same_v<std::remove_cvref_t<Case>, select_case> &&
+                 detail::any_select_case<std::remove_cvref_t<Case>>)
+    select_case(Case&& c)  // NOLINT: push_back(recv(…)) is how it is used
+        : case_(own(std::forward<Case>(c))) {}
+
+    void prepare(detail::select_entry& e) { case_->prepare(e); }
+    void finish(detail::wait_outcome o) { case_->finish(o); }
+
+private:
+    template <class Case>
+    static std::unique_ptr<detail::erased_case> own(Case&& c) {
+        using C = std::remove_cvref_t<Case>;
+        return std::make_unique<detail::erased_case_of<C>>(std::forward<Case>(c));
+    }
+    template <class T, class Handler>
+    static std::unique_ptr<detail::erased_case> own(detail::send_case<T, T&&, Handler>&& c) {
+        using C = detail::send_case<T, T, Handler>;
+        return std::make_unique<detail::erased_case_of<C>>(std::move(c).owning());
+    }
+
+    std::unique_ptr<detail::erased_case> case_;
+};
+
+// ---- 3. select ----
+
+/// Parks until one case can go, runs it, and returns its index. Ready cases are chosen uniformly at
+/// random. Nil channels are never ready; a closed channel is ready to receive. The same channel may stand in
+/// several cases, in both directions. With no case it parks for ever.
+/// The handler runs after the select has committed, with no lock held: it may do anything, and its
+/// exceptions propagate.
+/// Errors   closed_channel if a send on a closed channel is chosen.
+/// Threads  any number at once. Cost  O(n log n) in the cases at the worst; no allocation.
+/// Go       select
+template <detail::any_select_case... Cases>
+std::size_t select(Cases&&... cases) {
+    return detail::select_static(false, std::forward<Cases>(cases)...);
+}
+/// The same, but the first ready case goes.
+template <detail::any_select_case... Cases>
+std::size_t select(in_order_t, Cases&&... cases) {
+    return detail::select_static(true, std::forward<Cases>(cases)...);
+}
+
+namespace detail {
+
+inline std::size_t select_dynamic(bool ordered, std::vector<select_case>& cases) {
+    const std::size_t n = cases.size();
+    if (n == 0) wait_for_ever(wait_reason::select_no_cases);
+    std::vector<select_entry> entries(n);
+    std::vector<std::uint32_t> orders(2 * n);
+    for (std::size_t i = 0; i < n; ++i) cases[i].prepare(entries[i]);
+    const special_cases special(entries.data(), n);
+    select_frame frame{entries.data(), orders.data(), orders.data() + n,
+                       static_cast<std::uint32_t>(n)};
+    const select_result r = select_cases(frame, ordered, special.otherwise_at, special.timeout_at);
+    cases[r.index].finish(r.outcome);
+    return r.index;
+}
+
+}  // namespace detail
+
+/// A set known only at run time; may be used again and again, as long as the values of its sends are
+/// good for it. Cost: two allocations.
+inline std::size_t select(std::vector<select_case>& cases) {
+    return detail::select_dynamic(false, cases);
+}
+inline std::size_t select(std::vector<select_case>&& cases) {
+    return detail::select_dynamic(false, cases);
+}
+inline std::size_t select(in_order_t, std::vector<select_case>& cases) {
+    return detail::select_dynamic(true, cases);
+}
+inline std::size_t select(in_order_t, std::vector<select_case>&& cases) {
+    return detail::select_dynamic(true, cases);
+}
+
+}  // namespace v0
+}  // namespace runnel
