@@ -177,7 +177,7 @@ auto async_at(detail::source_place place, F&& function, Args&&... arguments)
                      std::tuple<std::decay_t<Args>...>(std::forward<Args>(arguments)...)}]() mutable {
         promise.fulfil([&]() -> T { return call(); });
     };
-    detail::start_goroutine(detail::this_scheduler(), place, std::move(body));
+    detail::start_goroutine(nullptr, place, std::move(body));
     return result;
 }
 

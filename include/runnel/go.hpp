@@ -31,7 +31,7 @@ inline namespace v0 {
 /// Go          `go f(x)`
 template <class F>
 void go(F&& function, detail::source_place place = detail::source_place::here()) {
-    detail::start_goroutine(detail::this_scheduler(), place, std::forward<F>(function));
+    detail::start_goroutine(nullptr, place, std::forward<F>(function));
 }
 
 /// The same with arguments; the place of creation is a code address then.
@@ -40,7 +40,7 @@ template <class F, class A, class... Args>
 RUNNEL_NOINLINE void go(F&& function, A&& argument, Args&&... arguments) {
     detail::source_place place;
     place.pc = __builtin_return_address(0);
-    detail::start_goroutine(detail::this_scheduler(), place, std::forward<F>(function),
+    detail::start_goroutine(nullptr, place, std::forward<F>(function),
                             std::forward<A>(argument), std::forward<Args>(arguments)...);
 }
 

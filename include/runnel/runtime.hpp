@@ -223,7 +223,7 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     s.add_scope(scope.get());
     run_state<Function, R> state{std::addressof(function), {}, {}, {}};
     const auto main_function = [&state] { state.call(); };
-    spawn_task<task<decltype(main_function)>>(s, scope.get(), place,
+    spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place,
                                               [&] { return task<decltype(main_function)>{main_function}; });
     state.done.wait_until(no_deadline, wait_reason::run, nullptr);
     if (options.drain > duration::zero()) drain_scope(s, scope.get(), options.drain);
@@ -292,14 +292,14 @@ public:
     /// As runnel::go, on this runtime, from wherever it is called.
     template <class F>
     void go(F&& function, detail::source_place place = detail::source_place::here()) {
-        detail::start_goroutine(*scheduler_, place, std::forward<F>(function));
+        detail::start_goroutine(scheduler_, place, std::forward<F>(function));
     }
     template <class F, class A, class... Args>
         requires std::is_invocable_v<std::decay_t<F>, std::decay_t<A>, std::decay_t<Args>...>
     RUNNEL_NOINLINE void go(F&& function, A&& argument, Args&&... arguments) {
         detail::source_place place;
         place.pc = __builtin_return_address(0);
-        detail::start_goroutine(*scheduler_, place, std::forward<F>(function),
+        detail::start_goroutine(scheduler_, place, std::forward<F>(function),
                                 std::forward<A>(argument), std::forward<Args>(arguments)...);
     }
 

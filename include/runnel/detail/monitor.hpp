@@ -135,7 +135,7 @@ struct monitor {
 
     // ---- 3. memory ----
 
-    bool trim() noexcept { return s_.stacks.trim(4096, 64) > 0; }
+    bool trim() noexcept { return s_.stacks.trim(4096, 1024) > 0; }
 
     // ---- 4. deadlock ----
 

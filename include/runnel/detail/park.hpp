@@ -33,12 +33,12 @@ public:
 
     sleeper(wait_reason reason, const void* waiting_for, bool contested) noexcept
         : reason_(reason), contested_(contested), waiting_for_(waiting_for) {
-        worker* w = current_worker();
-        goroutine_ = w != nullptr ? w->current.load(memory_order_relaxed) : nullptr;
-        if (goroutine_ == nullptr) {
+        worker_ = current_worker();
+        goroutine_ = worker_ != nullptr ? worker_->current.load(memory_order_relaxed) : nullptr;
+        if (RUNNEL_UNLIKELY(goroutine_ == nullptr)) {
             if (process_forked.load(memory_order_relaxed)) end_forked_child();
             parker_ = &unmigrated_thread_state().parker;
-        } else if (goroutine_->pinned != nullptr) {
+        } else if (RUNNEL_UNLIKELY(goroutine_->pinned != nullptr)) {
             parker_ = &goroutine_->pinned->pinned_parker;
         }
     }
@@ -84,7 +84,7 @@ public:
         if (RUNNEL_LIKELY(parker_ == nullptr)) {
             after_ = after;
             after_arg_ = arg;
-            park_goroutine(current_worker(), goroutine_, reason_, waiting_for_, run_after, this);
+            park_goroutine(worker_, goroutine_, reason_, waiting_for_, run_after, this);
         } else {
             park_thread(after, arg, no_deadline);
         }
@@ -102,7 +102,7 @@ public:
             deadline_ = deadline;
             timer_.self = this;
             timer_.expire = expire;
-            park_goroutine(current_worker(), goroutine_, reason_, waiting_for_, arm_then_after, this);
+            park_goroutine(worker_, goroutine_, reason_, waiting_for_, arm_then_after, this);
             if (claimed() != by_deadline) goroutine_->home->cancel(&timer_);
         } else {
             park_thread(after, arg, deadline);
@@ -148,7 +148,7 @@ private:
             return;
         }
         // A pinned goroutine keeps its thread, which gives up its place meanwhile.
-        worker* w = current_worker();
+        worker* w = worker_;
         goroutine* g = goroutine_;
         g->reason.store(reason_, memory_order_relaxed);
         g->waiting_for.store(waiting_for_, memory_order_relaxed);
@@ -175,6 +175,7 @@ private:
         for (;;) w->pinned_parker.park();
     }
 
+    worker* worker_ = nullptr;  // on which it was made: good until it parks, which it does once
     goroutine* goroutine_ = nullptr;
     thread_parker* parker_ = nullptr;  // of a thread, or of a pinned goroutine's thread
     wait_reason reason_;

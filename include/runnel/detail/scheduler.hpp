@@ -239,6 +239,7 @@ public:
 private:
     static constexpr std::uint32_t fairness = 61;
     static constexpr std::uint32_t max_streak = 64;
+    static constexpr std::size_t batch = 128;  // half a ring: the rest of it is empty when this is taken
     static constexpr std::uint64_t one_active = 1;
     static constexpr std::uint64_t one_spinning = std::uint64_t{1} << 32;
     static constexpr duration::rep nobody_keeps = time_point::min().time_since_epoch().count();
@@ -326,7 +327,7 @@ private:
         }
     }
 
-    goroutine* take_injected(worker* w) noexcept;
+    goroutine* take_injected(worker* w, std::size_t most) noexcept;
     goroutine* steal(worker* w, bool next_too) noexcept;
     goroutine* search(worker* w) noexcept;
     bool next_is_stale(worker* victim) const noexcept;
@@ -429,9 +430,9 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
         }
         expire_timers(w);
         goroutine* g = nullptr;
-        if (w->ticks.load(memory_order_relaxed) % fairness == 0) g = take_injected(w);
+        if (w->ticks.load(memory_order_relaxed) % fairness == 0) g = take_injected(w, 1);
         if (g == nullptr) g = pick_queued(w);
-        if (g == nullptr) g = take_injected(w);
+        if (g == nullptr) g = take_injected(w, batch);
         if (g == nullptr) g = steal(w, false);
         if (g == nullptr) g = search(w);
         if (g != nullptr) {
@@ -442,11 +443,11 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
     }
 }
 
-inline goroutine* scheduler::take_injected(worker* w) noexcept {
+inline goroutine* scheduler::take_injected(worker* w, std::size_t most) noexcept {
     for (;;) {
         if (inject_.empty()) return nullptr;
         const std::size_t share = inject_.size() / max_procs() + 1;
-        goroutine* first = inject_.pop(share < 128 ? share : 128);
+        goroutine* first = inject_.pop(share < most ? share : most);
         if (first == nullptr) return nullptr;
         for (goroutine* g = first->next; g != nullptr;) {
             goroutine* following = g->next;
@@ -509,7 +510,7 @@ inline goroutine* scheduler::search(worker* w) noexcept {
     static constexpr int rounds = 24;
     for (int round = 0; round < rounds; ++round) {
         if (goroutine* g = steal(w, true); g != nullptr) return g;
-        if (goroutine* g = take_injected(w); g != nullptr) return g;
+        if (goroutine* g = take_injected(w, batch); g != nullptr) return g;
         for (int i = 0; i < 16; ++i) cpu_relax();
     }
     return nullptr;

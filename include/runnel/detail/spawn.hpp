@@ -293,11 +293,11 @@ inline void name_goroutine(scheduler& s, worker* w, goroutine* g, source_place p
     g->waiting_for.store(nullptr, memory_order_relaxed);
 }
 
-/// Starts `make_task()`, constructed in its place, as a goroutine of `s`. If that throws nothing has
-/// happened.
+/// Starts `make_task()`, constructed in its place, as a goroutine of `s`; `w` is the present worker, if
+/// any. If that throws nothing has happened.
 template <class Task, class MakeTask>
-void spawn_task(scheduler& s, run_scope* scope, source_place place, MakeTask make_task) {
-    worker* w = current_worker();
+void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place,
+                MakeTask make_task) {
     if (RUNNEL_UNLIKELY(w == nullptr || w->home != &s)) {
         s.ensure_started();
         w = nullptr;
@@ -332,15 +332,18 @@ void spawn_task(scheduler& s, run_scope* scope, source_place place, MakeTask mak
     s.spawn(w, g);
 }
 
-/// `function(arguments...)` on decayed copies, as a goroutine of `s`, in the present goroutine's run.
+/// `function(arguments...)` on decayed copies, as a goroutine of `home` or, if that is null, of the
+/// present runtime, in the present goroutine's run.
 template <class F, class... Args>
-void start_goroutine(scheduler& s, source_place place, F&& function, Args&&... arguments) {
+void start_goroutine(scheduler* home, source_place place, F&& function, Args&&... arguments) {
     static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
                   "runnel::go: the function cannot be called with these arguments");
     using Task = task<std::decay_t<F>, std::decay_t<Args>...>;
     check_callable(function);
-    goroutine* parent = current_goroutine();
-    if (parent == nullptr) parent = blocked_goroutine();
+    worker* w = current_worker();
+    goroutine* parent =
+        RUNNEL_LIKELY(w != nullptr) ? w->current.load(memory_order_relaxed) : blocked_goroutine();
+    scheduler& s = home != nullptr ? *home : RUNNEL_LIKELY(w != nullptr) ? *w->home : this_scheduler();
     run_scope* scope = parent != nullptr && parent->home == &s
                            ? parent->scope.load(memory_order_relaxed)
                            : &s.root;
@@ -354,7 +357,7 @@ void start_goroutine(scheduler& s, source_place place, F&& function, Args&&... a
                         std::tuple<std::decay_t<Args>...>(std::forward<Args>(arguments)...)};
         }
     };
-    spawn_task<Task>(s, scope, place, make);
+    spawn_task<Task>(s, w, scope, place, make);
 }
 
 }  // namespace detail

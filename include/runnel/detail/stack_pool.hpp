@@ -41,6 +41,7 @@ struct stack {
     std::byte* bottom = nullptr;         // lowest usable byte, above the guard
     void* asan_fake_stack = nullptr;
     void* tsan_fiber = nullptr;          // of the loop that runs on it
+    bool shallow = false;                // while free: its deep pages have been given back
     std::size_t size_of_system_stack = 0;  // set where it stands for a thread's own stack
 
     void* top() noexcept { return this; }
@@ -105,14 +106,16 @@ public:
     void release(stack* s) noexcept {
         RUNNEL_POINT("stack_pool.release");
         s->owner.store(nullptr, memory_order_relaxed);  // relaxed: only the overflow report reads it
+        s->shallow = false;
         spin_guard g(lock_);
         s->next = warm_;
         warm_ = s;
         ++warm_count_;
     }
 
-    /// Gives the pages of up to `most` free stacks back to the system, but leaves `keep` of them
-    /// warm. Returns how many were done. For the monitor, off every hot path.
+    /// Gives memory of up to `most` free stacks back to the system: all but `keep` of them lose their
+    /// pages, the others what lies deeper than a shallow goroutine goes. Returns how many there still
+    /// were to do. For the monitor, off every hot path; one thread at a time.
     std::size_t trim(std::size_t most, std::size_t keep) noexcept {
 #if RUNNEL_ASAN || RUNNEL_TSAN
         static_cast<void>(most);
@@ -134,6 +137,7 @@ public:
             spin_guard g(lock_);
             cold_[cold_count_++] = slot;
         }
+        if (done < most) trim_deep_ends();
         return done;
 #endif
     }
@@ -146,6 +150,28 @@ public:
     }
 
 private:
+    // The list is taken away for it: whoever needs a stack meanwhile gets a cold or a new one.
+    void trim_deep_ends() noexcept {
+        stack* list = nullptr;
+        stack* last = nullptr;
+        {
+            spin_guard g(lock_);
+            if (warm_ == nullptr || warm_->shallow) return;
+            list = warm_;
+            warm_ = nullptr;
+        }
+        static constexpr std::size_t shallow_part = 8 * page_size;
+        for (stack* s = list; s != nullptr; s = s->next) {
+            last = s;
+            if (s->shallow || slot_size_ <= guard_size + shallow_part) continue;
+            s->shallow = true;
+            ::madvise(s->bottom, slot_size_ - guard_size - shallow_part, MADV_DONTNEED);
+        }
+        spin_guard g(lock_);
+        last->next = warm_;
+        warm_ = list;
+    }
+
     static constexpr std::size_t slab_size = std::size_t{64} << 20;
     static constexpr std::size_t header_size = (sizeof(stack) + 63) / 64 * 64;
     static constexpr std::size_t colours = 8;
