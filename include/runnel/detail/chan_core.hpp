@@ -43,6 +43,28 @@ enum class attempt : std::uint8_t {
     threw,        // the element's move threw, and nothing passed: the exception is in `failure`
 };
 
+/// Where the exception of a throwing move goes. Nothing for types whose moves cannot throw: they pay for
+/// no exception_ptr on their way, and all that can fail is the memory of an unbounded buffer.
+template <bool MovesMayThrow>
+class move_failure {
+public:
+    std::exception_ptr* place() noexcept { return &error_; }
+    [[noreturn]] void rethrow() const { std::rethrow_exception(error_); }
+
+private:
+    std::exception_ptr error_;
+};
+template <>
+class move_failure<false> {
+public:
+    std::exception_ptr* place() const noexcept { return nullptr; }
+    [[noreturn]] RUNNEL_NOINLINE void rethrow() const { throw std::bad_alloc(); }
+};
+
+inline void note_failure(std::exception_ptr* place) noexcept {
+    if (place != nullptr) *place = std::current_exception();
+}
+
 /// What all channels share, whatever they carry. A handle owns one reference.
 class chan_base : public done_source {
 public:
@@ -73,8 +95,8 @@ public:
     }
 
     // For select: one attempt under the lock, on a slot whose type the channel knows.
-    virtual attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr& failure) = 0;
-    virtual attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr& failure) = 0;
+    virtual attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr* failure) = 0;
+    virtual attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr* failure) = 0;
 
     // ---- 3. close ----
 
@@ -172,28 +194,28 @@ public:
 
     /// ok, timed_out or canceled; the value is moved only if ok. Throws closed_channel.
     wait_outcome send_until(T& value, time_point deadline, done_source* done) {
-        std::exception_ptr failure;
+        move_failure<moves_may_throw> failure;
         for (;;) {
             wait_lock guard(lock, done);
             waiter* woken = nullptr;
-            const attempt a = try_send(value, woken, failure);
+            const attempt a = try_send(value, woken, failure.place());
             if (a != attempt::would_block) {
                 guard.unlock();
                 if (woken != nullptr) woken->who->wake();
                 if (a == attempt::closed) throw_send_on_closed();
-                if (a == attempt::threw) std::rethrow_exception(failure);
+                if (a == attempt::threw) failure.rethrow();
                 return wait_outcome::ok;
             }
             waiter w;
             w.slot = std::addressof(value);
-            w.failure = &failure;
+            w.failure = failure.place();
             sender_waits_.store(true, memory_order_release);
             switch (const wait_outcome o = wait(senders_, guard, w, wait_reason::chan_send, this,
                                                 deadline)) {
                 case wait_outcome::closed:
                     throw_send_on_closed();
                 case wait_outcome::failed:
-                    std::rethrow_exception(failure);
+                    failure.rethrow();
                 case wait_outcome::retry:
                     continue;
                 default:
@@ -205,14 +227,14 @@ public:
     /// One attempt: done, would_block; throws closed_channel. Does not touch the value unless done.
     attempt send_now(T& value) {
         if (!may_send()) return attempt::would_block;
-        std::exception_ptr failure;
+        move_failure<moves_may_throw> failure;
         waiter* woken = nullptr;
         lock.lock();
-        const attempt a = try_send(value, woken, failure);
+        const attempt a = try_send(value, woken, failure.place());
         lock.unlock();
         if (woken != nullptr) woken->who->wake();
         if (a == attempt::closed) throw_send_on_closed();
-        if (a == attempt::threw) std::rethrow_exception(failure);
+        if (a == attempt::threw) failure.rethrow();
         return a;
     }
 
@@ -224,13 +246,13 @@ public:
     wait_outcome receive_until(void* out, bool assigns, time_point deadline, done_source* done) {
         for (;;) {
             wait_lock guard(lock, done);
-            std::exception_ptr failure;
+            move_failure<moves_may_throw> failure;
             waiter* woken = nullptr;
-            const attempt a = try_receive(out, assigns, woken, failure);
+            const attempt a = try_receive(out, assigns, woken, failure.place());
             if (a != attempt::would_block) {
                 guard.unlock();
                 if (woken != nullptr) woken->who->wake();
-                if (a == attempt::threw) std::rethrow_exception(failure);
+                if (a == attempt::threw) failure.rethrow();
                 return a == attempt::done ? wait_outcome::ok : wait_outcome::closed;
             }
             waiter w;
@@ -245,31 +267,31 @@ public:
 
     attempt receive_now(void* out, bool assigns) {
         if (!may_receive()) return attempt::would_block;
-        std::exception_ptr failure;
+        move_failure<moves_may_throw> failure;
         waiter* woken = nullptr;
         lock.lock();
-        const attempt a = try_receive(out, assigns, woken, failure);
+        const attempt a = try_receive(out, assigns, woken, failure.place());
         lock.unlock();
         if (woken != nullptr) woken->who->wake();
-        if (a == attempt::threw) std::rethrow_exception(failure);
+        if (a == attempt::threw) failure.rethrow();
         return a;
     }
 
     /// Takes back what is in the buffer of a timer's channel: true if there was something.
     bool discard_buffered() noexcept {
         std::optional<T> value;
-        std::exception_ptr failure;
+        move_failure<moves_may_throw> failure;
         waiter* woken = nullptr;
         lock.lock();
         const bool any = count_.load(memory_order_relaxed) != 0 &&
-                         try_receive(&value, false, woken, failure) == attempt::done;
+                         try_receive(&value, false, woken, failure.place()) == attempt::done;
         lock.unlock();
         return any;
     }
 
     // ---- 4. one attempt under the lock ----
 
-    attempt try_send(T& value, waiter*& woken, std::exception_ptr& failure) {
+    attempt try_send(T& value, waiter*& woken, std::exception_ptr* failure) {
         if (RUNNEL_UNLIKELY(closed.load(memory_order_relaxed))) return attempt::closed;
         // 1. Somebody waits: from our hands into his.
         if (!receivers.empty()) {
@@ -283,7 +305,7 @@ public:
         return attempt::would_block;
     }
 
-    attempt try_receive(void* out, bool assigns, waiter*& woken, std::exception_ptr& failure) {
+    attempt try_receive(void* out, bool assigns, waiter*& woken, std::exception_ptr* failure) {
         // 1. The oldest value of the buffer; its room goes to the oldest sender that waits.
         if (count_.load(memory_order_relaxed) != 0) {
             if (const attempt a = take_front(out, assigns, failure); a != attempt::done) return a;
@@ -300,10 +322,10 @@ public:
                                                                   : attempt::would_block;
     }
 
-    attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr& failure) override {
+    attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr* failure) override {
         return try_send(*static_cast<T*>(value), woken, failure);
     }
-    attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr& failure) override {
+    attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr* failure) override {
         return try_receive(slot, false, woken, failure);
     }
 
@@ -338,7 +360,7 @@ private:
         static_cast<std::optional<T>*>(slot)->emplace(std::move(value));
     }
 
-    attempt hand_to_receiver(T& value, waiter*& woken, std::exception_ptr& failure) {
+    attempt hand_to_receiver(T& value, waiter*& woken, std::exception_ptr* failure) {
         waiter* w = receivers.claim_front();
         receiver_waits_.store(!receivers.empty(), memory_order_release);
         if (w == nullptr) return attempt::would_block;
@@ -348,7 +370,7 @@ private:
             deliver(w->slot, w->assigns, std::move(value));
             return attempt::done;
         } catch (...) {
-            failure = std::current_exception();
+            note_failure(failure);
         }
         // The receiver got nothing and is as good as before: an uncontested one has not noticed.
         put_back(receivers, w, woken);
@@ -356,7 +378,7 @@ private:
         return attempt::threw;
     }
 
-    attempt take_from_sender(void* out, bool assigns, waiter*& woken, std::exception_ptr& failure) {
+    attempt take_from_sender(void* out, bool assigns, waiter*& woken, std::exception_ptr* failure) {
         waiter* w = senders_.claim_front();
         sender_waits_.store(!senders_.empty(), memory_order_release);
         if (w == nullptr) return attempt::would_block;
@@ -366,7 +388,7 @@ private:
             deliver(out, assigns, std::move(*static_cast<T*>(w->slot)));
             return attempt::done;
         } catch (...) {
-            failure = std::current_exception();
+            note_failure(failure);
         }
         put_back(senders_, w, woken);
         sender_waits_.store(!senders_.empty(), memory_order_release);
@@ -392,14 +414,14 @@ private:
         for (;;) {
             waiter* w = senders_.claim_front();
             if (w == nullptr) break;
-            std::exception_ptr failure;
-            if (append(*static_cast<T*>(w->slot), failure) == attempt::done) {
+            // Only a bounded buffer has waiting senders: nothing is allocated here.
+            if (append(*static_cast<T*>(w->slot), static_cast<std::exception_ptr*>(w->failure)) ==
+                attempt::done) {
                 w->outcome = wait_outcome::ok;
                 w->next = nullptr;
                 woken = w;
                 break;
             }
-            *static_cast<std::exception_ptr*>(w->failure) = std::move(failure);
             w->outcome = wait_outcome::failed;
             failed.push(w);
         }
@@ -431,7 +453,7 @@ private:
         return unbounded_ ? std::launder(at(first_, receive_at_)) : std::launder(at(receive_at_));
     }
 
-    attempt append(T& value, std::exception_ptr& failure) {
+    attempt append(T& value, std::exception_ptr* failure) {
         try {
             if (RUNNEL_LIKELY(!unbounded_)) {
                 ::new (static_cast<void*>(at(send_at_))) T(std::move(value));
@@ -442,7 +464,7 @@ private:
                 ++send_at_;
             }
         } catch (...) {
-            failure = std::current_exception();
+            note_failure(failure);
             return attempt::threw;
         }
         count_.store(count_.load(memory_order_relaxed) + 1, memory_order_release);
@@ -457,12 +479,12 @@ private:
         send_at_ = 0;
     }
 
-    attempt take_front(void* out, bool assigns, std::exception_ptr& failure) {
+    attempt take_front(void* out, bool assigns, std::exception_ptr* failure) {
         T* value = front();
         try {
             deliver(out, assigns, std::move(*value));
         } catch (...) {
-            failure = std::current_exception();
+            note_failure(failure);
             return attempt::threw;
         }
         std::destroy_at(value);

@@ -11,7 +11,9 @@
 //   loser goes on to the next waiter. After wake() the sleeper may be gone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <new>
 
 #include <runnel/detail/monitor.hpp>
 
@@ -100,10 +102,11 @@ public:
             after_ = after;
             after_arg_ = arg;
             deadline_ = deadline;
-            timer_.self = this;
-            timer_.expire = expire;
+            auto* timer = ::new (static_cast<void*>(timer_)) sleeper_timer;
+            timer->self = this;
+            timer->expire = expire;
             park_goroutine(worker_, goroutine_, reason_, waiting_for_, arm_then_after, this);
-            if (claimed() != by_deadline) goroutine_->home->cancel(&timer_);
+            if (claimed() != by_deadline) goroutine_->home->cancel(timer);
         } else {
             park_thread(after, arg, deadline);
         }
@@ -120,6 +123,10 @@ private:
         sleeper* self = nullptr;
     };
 
+    sleeper_timer* timer() noexcept {
+        return std::launder(reinterpret_cast<sleeper_timer*>(timer_));
+    }
+
     static void run_after(worker*, void* self) noexcept {
         auto* s = static_cast<sleeper*>(self);
         s->after_(s->after_arg_);  // nothing of *s is touched afterwards: it may be running
@@ -131,7 +138,7 @@ private:
         const after_park after = s->after_;
         void* arg = s->after_arg_;
         RUNNEL_POINT("sleeper.before_arm");
-        w->home->arm(&s->timer_, s->deadline_);
+        w->home->arm(s->timer(), s->deadline_);
         RUNNEL_POINT("sleeper.armed");
         after(arg);
     }
@@ -182,10 +189,10 @@ private:
     bool contested_;
     atomic<std::uint32_t> claimed_{unclaimed};
     const void* waiting_for_;
-    after_park after_ = nullptr;
-    void* after_arg_ = nullptr;
-    time_point deadline_ = no_deadline;
-    sleeper_timer timer_;
+    after_park after_;        // these four are set by park(): a wait without a deadline, which is
+    void* after_arg_;         // most, does not pay for a timer
+    time_point deadline_;
+    alignas(sleeper_timer) std::byte timer_[sizeof(sleeper_timer)];
 };
 
 }  // namespace detail

@@ -131,13 +131,18 @@ inline bool may_go(const select_entry& e) noexcept {
 
 inline attempt try_case(select_entry& e, waiter*& woken) {
     return e.kind == case_kind::receive
-               ? e.channel->try_receive_erased(e.slot, woken, e.failure)
-               : e.channel->try_send_erased(e.slot, woken, e.failure);
+               ? e.channel->try_receive_erased(e.slot, woken, &e.failure)
+               : e.channel->try_send_erased(e.slot, woken, &e.failure);
+}
+
+[[noreturn]] inline void rethrow_failure(const std::exception_ptr& failure) {
+    if (failure == nullptr) throw std::bad_alloc();
+    std::rethrow_exception(failure);
 }
 
 inline select_result settle(const select_entry& e, std::uint32_t index, attempt a, waiter* woken) {
     if (woken != nullptr) woken->who->wake();
-    if (a == attempt::threw) std::rethrow_exception(e.failure);
+    if (a == attempt::threw) rethrow_failure(e.failure);
     return {index, a == attempt::done ? wait_outcome::ok : wait_outcome::closed};
 }
 
@@ -243,7 +248,7 @@ inline select_result select_cases(select_frame& f, bool in_order, std::size_t ot
             case wait_outcome::retry:
                 continue;
             case wait_outcome::failed:
-                std::rethrow_exception(e.failure);
+                rethrow_failure(e.failure);
             default:
                 return {claimed - 1, e.place.outcome};
         }
