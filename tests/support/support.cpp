@@ -215,10 +215,10 @@ int run_registered(std::string_view name) {
 
 // ---- 1. worker counts ----
 
-std::vector<int> worker_counts() {
+std::vector<std::size_t> worker_counts() {
     const char* text = std::getenv("RUNNEL_TEST_PROCS");
     if (text == nullptr || *text == '\0') return {1, 2, 8};
-    std::vector<int> counts;
+    std::vector<std::size_t> counts;
     std::istringstream in(text);
     for (std::string item; std::getline(in, item, ',');) {
         const int n = std::atoi(item.c_str());
@@ -226,7 +226,7 @@ std::vector<int> worker_counts() {
             std::fprintf(stderr, "RUNNEL_TEST_PROCS=%s is no list like 1,2,8\n", text);
             std::exit(2);
         }
-        counts.push_back(n);
+        counts.push_back(static_cast<std::size_t>(n));
     }
     return counts;
 }

@@ -16,7 +16,9 @@
 #include <runnel/debug.hpp>
 #include <runnel/go.hpp>
 #include <runnel/runtime.hpp>
+#if __has_include(<runnel/time.hpp>)
 #include <runnel/time.hpp>
+#endif
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -55,18 +57,18 @@ inline constexpr bool under_sanitizer = under_asan || under_tsan;
 // ---- 1. worker counts ----
 
 /// The worker counts a test runs with: 1, 2 and 8, or those in RUNNEL_TEST_PROCS ("1,2").
-std::vector<int> worker_counts();
+std::vector<std::size_t> worker_counts();
 
 /// Runs `f()` as the main goroutine once for each worker count. An exception of `f` reaches the
 /// test. Assert after it returns, or through `expectations`.
 template <class F>
 void on_workers(F f) {
-    const int before = static_cast<int>(runnel::max_procs());
+    const std::size_t before = runnel::max_procs();
     struct restore {
-        int procs;
+        std::size_t procs;
         ~restore() { runnel::set_max_procs(procs); }
     } restore_at_end{before};
-    for (int n : worker_counts()) {
+    for (const std::size_t n : worker_counts()) {
         INFO("max_procs = " << n);
         runnel::set_max_procs(n);
         runnel::run([&f] { f(); });
@@ -152,7 +154,12 @@ bool eventually(P pred, std::chrono::milliseconds limit = std::chrono::seconds(1
             runnel::yield();
             continue;
         }
+#if __has_include(<runnel/time.hpp>)
         runnel::sleep_for(pause);
+#else
+        runnel::yield();
+        std::this_thread::sleep_for(pause);
+#endif
         pause = std::min(pause * 2, std::chrono::microseconds(2000));
     }
 }

@@ -33,8 +33,8 @@ TEST_CASE("a scenario's status, output and environment come back", "[support]") 
 
 TEST_CASE("on_workers runs once for each worker count and puts the old one back", "[support]") {
     const auto before = runnel::max_procs();
-    std::vector<int> seen;
-    test::on_workers([&] { seen.push_back(static_cast<int>(runnel::max_procs())); });
+    std::vector<std::size_t> seen;
+    test::on_workers([&] { seen.push_back(runnel::max_procs()); });
     CHECK(seen == test::worker_counts());
     CHECK(runnel::max_procs() == before);
 }
