@@ -1,0 +1,30 @@
+# tests/compile_fail/check.cmake — runs one compile-fail file: the control, then the failure.
+# SPDX-License-Identifier: BSL-1.0
+#
+#   cmake -DFILE=… -DCOMPILER=… -DINCLUDES=dir|dir… -P check.cmake
+file(STRINGS "${FILE}" lines LIMIT_COUNT 1)
+if(NOT lines MATCHES "^// expect-error: (.+)$")
+    message(FATAL_ERROR "${FILE}: the first line must be `// expect-error: <regex>`")
+endif()
+set(expected "${CMAKE_MATCH_1}")
+set(ENV{LC_ALL} C)  # plain quotes, English words
+
+set(command "${COMPILER}" -std=c++20 -fsyntax-only -Wall -Wextra -Werror)
+string(REPLACE "|" ";" includes "${INCLUDES}")
+foreach(dir IN LISTS includes)
+    list(APPEND command "-I${dir}")
+endforeach()
+
+execute_process(COMMAND ${command} "${FILE}" RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${FILE}: the control, without RUNNEL_EXPECT_FAIL, must compile\n${errors}")
+endif()
+
+execute_process(COMMAND ${command} -DRUNNEL_EXPECT_FAIL "${FILE}"
+    RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(result EQUAL 0)
+    message(FATAL_ERROR "${FILE}: compiles, though it must not")
+endif()
+if(NOT errors MATCHES "error: [^\n]*(${expected})")
+    message(FATAL_ERROR "${FILE}: no `error:` line matches \"${expected}\"\n${errors}")
+endif()

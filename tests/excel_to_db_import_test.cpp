@@ -1,0 +1,603 @@
+// tests/excel_to_db_import_test.cpp — the three methods: exact counts, whatever goes wrong.
+// SPDX-License-Identifier: BSL-1.0
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <runnel/context.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "excel_to_db_support.hpp"
+#include "import/importer.hpp"
+#include "sample.hpp"
+#include "store/sqlite_store.hpp"
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+using namespace excel_to_db;
+using test::business_row;
+using test::header_row;
+using test::one_sheet;
+using test::query;
+using test::text_row;
+
+namespace {
+
+constexpr import_method all_methods[] = {import_method::sequential, import_method::concurrent,
+                                         import_method::batch};
+
+// Keeps what it is told.
+class rejected_list final : public rejected_sink {
+public:
+    void begin(const sheet_row& row) override { header = row; }
+    void add(const rejected_row& row) override { rows.push_back(row); }
+    void end() override { ended = true; }
+
+    std::vector<std::uint32_t> numbers() const {
+        std::vector<std::uint32_t> result;
+        for (const rejected_row& each : rows) result.push_back(each.row.number());
+        return result;
+    }
+
+    sheet_row header;
+    std::vector<rejected_row> rows;
+    bool ended = false;
+};
+
+// A sqlite_store that calls `before` with the number of rows that each call is about to write
+// after so many have been committed, and counts its calls.
+class watched_store final : public store {
+public:
+    using hook = std::function<void(std::size_t committed, std::size_t writing)>;
+
+    watched_store(const std::filesystem::path& db, hook before, std::size_t sessions = 1)
+        : inner_(db), before_(std::move(before)), sessions_(sessions) {}
+
+    std::size_t useful_sessions() const override { return sessions_; }
+    std::unique_ptr<store_session> open_session() override {
+        return std::make_unique<session>(*this, inner_.open_session());
+    }
+
+    std::atomic<std::size_t> committed{0};
+    std::atomic<std::size_t> calls{0};
+
+private:
+    class session final : public store_session {
+    public:
+        session(watched_store& owner, std::unique_ptr<store_session> inner)
+            : owner_(owner), inner_(std::move(inner)) {}
+
+        refusal insert(const business& row) override {
+            return write(1, [&] { return inner_->insert(row); });
+        }
+        refusal insert_all(std::span<const business> rows, std::size_t step) override {
+            return write(rows.size(), [&] { return inner_->insert_all(rows, step); });
+        }
+        std::vector<refusal> insert_each(std::span<const business> rows) override {
+            owner_.before_(owner_.committed, rows.size());
+            ++owner_.calls;
+            auto answers = inner_->insert_each(rows);
+            for (const refusal& answer : answers) owner_.committed += answer ? 0 : 1;
+            return answers;
+        }
+
+    private:
+        template <class F>
+        refusal write(std::size_t rows, F insert) {
+            owner_.before_(owner_.committed, rows);
+            ++owner_.calls;
+            refusal refused = insert();
+            if (!refused) owner_.committed += rows;
+            return refused;
+        }
+
+        watched_store& owner_;
+        std::unique_ptr<store_session> inner_;
+    };
+
+    sqlite_store inner_;
+    hook before_;
+    std::size_t sessions_;
+};
+
+struct fixture {
+    test::temporary_folder folder;
+    std::filesystem::path book = folder / "book.xlsx";
+    std::filesystem::path db = folder / "imported.db";
+    rejected_list rejected;
+    import_options options;
+
+    void write_rows(const std::string& rows, bool with_header = true) const {
+        test::write_zip(book, one_sheet((with_header ? header_row() : "") + rows));
+    }
+
+    import_report run(import_method method, const runnel::context& ctx = runnel::background()) {
+        sqlite_store store(db);
+        return run(method, store, ctx);
+    }
+
+    import_report run(import_method method, store& into,
+                      const runnel::context& ctx = runnel::background()) {
+        options.method = method;
+        return runnel::run([&] { return importer(book, options).run(ctx, into, &rejected); });
+    }
+
+    std::uint64_t rows_in_db() const {
+        return std::stoull(query(db, "SELECT count(*) FROM businesses"));
+    }
+
+    // A table that refuses names that begin with "bad".
+    void refuse_bad() const {
+        sqlite_store make_table(db);
+        test::execute_sql(db, "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name "
+                              "LIKE 'bad%' BEGIN SELECT RAISE(ABORT, 'no bad names'); END");
+    }
+};
+
+// Each method on each number of workers, with a fresh fixture.
+template <class F>
+void each_method(F check) {
+    for (const int procs : test::worker_counts()) {
+        runnel::set_max_procs(static_cast<std::size_t>(procs));
+        for (const import_method method : all_methods) {
+            INFO("method " << static_cast<int>(method) << ", max_procs " << procs);
+            fixture f;
+            check(f, method);
+        }
+    }
+    runnel::set_max_procs(2);
+}
+
+std::string failure_text(const import_report& report) {
+    return test::message_of([&] {
+        if (report.failure) std::rethrow_exception(report.failure);
+    });
+}
+
+}  // namespace
+
+// ---- 1. the guide's file ----
+
+TEST_CASE("ten thousand rows, thirteen of them bad: every method says and stores the same") {
+    for (const bool constant_memory : {false, true}) {
+        const sample_options sample{10'000, 13, constant_memory};
+        fixture f;
+        write_sample(f.book, sample);
+        for (const import_method method : all_methods) {
+            INFO("method " << static_cast<int>(method) << ", inline " << constant_memory);
+            f.db = f.folder / ("m" + std::to_string(static_cast<int>(method)) + ".db");
+            f.rejected.rows.clear();
+            const import_report report = f.run(method);
+            CHECK(report.ending == import_ending::finished);
+            CHECK(report.stats.total_records() == 10'000);
+            CHECK(report.stats.success_count == 9'987);
+            CHECK(report.stats.error_count == 13);
+            CHECK(report.stats.duration.count() > 0);
+            CHECK(f.rejected.numbers() == bad_sheet_rows(sample));
+            CHECK(f.rejected.ended);
+            CHECK(f.rejected.header.text(8) == "Description");
+            CHECK(f.rejected.rows.at(0).reason == "insufficient columns: 3 of 9 cells");
+            CHECK(f.rejected.rows.at(0).row.width() == 3);
+            CHECK(report.first_rejected.size() == 5);
+            CHECK(f.rows_in_db() == 9'987);
+            CHECK(query(f.db, "SELECT count(DISTINCT name) FROM businesses") == "9987");
+        }
+        // What was stored is the same, too.
+        for (const char* other : {"m1.db", "m2.db"}) {
+            test::execute_sql(f.folder / "m0.db",
+                              "ATTACH '" + (f.folder / other).string() + "' AS other; "
+                              "CREATE TABLE \"" + std::string(other) + "\" AS "
+                              "SELECT name, category, phone, email, address, city, country, "
+                              "website, description FROM businesses EXCEPT SELECT name, category, "
+                              "phone, email, address, city, country, website, description "
+                              "FROM other.businesses");
+            CHECK(query(f.folder / "m0.db",
+                        "SELECT count(*) FROM \"" + std::string(other) + "\"") == "0");
+        }
+    }
+}
+
+TEST_CASE("an odd last batch is counted by its size") {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
+        fixture f;
+        write_sample(f.book, {103, 2, false});
+        f.options.batch_size = size;
+        const import_report report = f.run(import_method::batch);
+        CHECK(report.stats.success_count == 101);
+        CHECK(report.stats.error_count == 2);
+        CHECK(f.rows_in_db() == 101);
+    }
+}
+
+TEST_CASE("any number of workers and of sessions counts alike") {
+    for (const std::size_t workers : {std::size_t{1}, std::size_t{3}, std::size_t{64}}) {
+        for (const import_method method : {import_method::concurrent, import_method::batch}) {
+            fixture f;
+            write_sample(f.book, {500, 5, false});
+            f.options.workers = workers;
+            f.options.batch_size = 20;
+            watched_store store(f.db, [](std::size_t, std::size_t) {}, 4);
+            const import_report report = f.run(method, store);
+            CHECK(report.ending == import_ending::finished);
+            CHECK(report.stats.success_count == 495);
+            CHECK(f.rejected.numbers() == bad_sheet_rows({500, 5, false}));
+            CHECK(f.rows_in_db() == 495);
+        }
+    }
+}
+
+TEST_CASE("workers' rows are committed in groups, and batches together") {
+    fixture f;
+    write_sample(f.book, {400, 0, false});
+    f.options.workers = 8;
+    watched_store concurrent(f.db, [](std::size_t, std::size_t) {});
+    CHECK(f.run(import_method::concurrent, concurrent).stats.success_count == 400);
+    CHECK(concurrent.calls < 400);
+    f.db = f.folder / "batch.db";
+    watched_store batch(f.db, [](std::size_t, std::size_t) {});
+    CHECK(f.run(import_method::batch, batch).stats.success_count == 400);
+    CHECK(batch.calls <= 4);
+}
+
+// ---- 2. rows ----
+
+TEST_CASE("short rows are rejected, rows with empty last cells are not, blank rows are passed over") {
+    each_method([](fixture& f, import_method method) {
+        f.write_rows(business_row(2, "a") + text_row(3, {"short", "shop", "1", "e", "s", "t"}) +
+                     "<row r=\"4\"/>" + text_row(5, {"", "", " "}) +
+                     text_row(7, {"b", "", "", "", "", "", "", "", ""}) +
+                     "<row r=\"8\"><c r=\"A8\" t=\"inlineStr\"><is><t>gap</t></is></c>"
+                     "<c r=\"I8\" t=\"inlineStr\"><is><t>end</t></is></c></row>");
+        const import_report report = f.run(method);
+        CHECK(report.stats.success_count == 3);
+        CHECK(report.stats.error_count == 1);
+        CHECK(report.skipped_count == 2);
+        CHECK(f.rejected.numbers() == std::vector<std::uint32_t>{3});
+        CHECK(f.rejected.rows.at(0).reason == "insufficient columns: 6 of 9 cells");
+        CHECK(query(f.db, "SELECT category || '|' || description FROM businesses WHERE "
+                          "name = 'gap'") == "|end");
+    });
+}
+
+TEST_CASE("short rows can be completed instead") {
+    fixture f;
+    f.write_rows(text_row(2, {"short", "shop"}));
+    f.options.checks.pad_short = true;
+    CHECK(f.run(import_method::batch).stats.success_count == 1);
+    CHECK(query(f.db, "SELECT category || '|' || city FROM businesses") == "shop|");
+}
+
+TEST_CASE("faulty cells reject their rows, each with its reason") {
+    each_method([](fixture& f, import_method method) {
+        const std::string rest = "<c/><c/><c/><c/><c/><c/><c r=\"I9\"/></row>";
+        const std::string name = "<c t=\"inlineStr\"><is><t>n</t></is></c>";
+        f.write_rows("<row r=\"2\">" + name + "<c t=\"e\"><v>#N/A</v></c>" + rest +
+                     "<row r=\"3\">" + name + "<c><f>1+1</f></c>" + rest +
+                     "<row r=\"4\">" + name + "<c><v>x1</v></c>" + rest +
+                     "<row r=\"5\"><c/><c><v>1</v></c>" + rest +
+                     "<row r=\"6\">" + name + "<c t=\"str\"><v>a_x0000_b</v></c>" + rest +
+                     "<row r=\"7\">" + name + "<c t=\"str\"><v>" + std::string(32'768, 'x') +
+                     "</v></c>" + rest + "<row r=\"8\">" + name + "<c t=\"b\"><v>1</v></c>" + rest);
+        const import_report report = f.run(method);
+        CHECK(report.stats.success_count == 1);
+        REQUIRE(f.rejected.numbers() == std::vector<std::uint32_t>{2, 3, 4, 5, 6, 7});
+        CHECK(f.rejected.rows[0].reason == "cell B2 holds the error #N/A");
+        CHECK(f.rejected.rows[1].reason == "cell B3 holds a formula without its result");
+        CHECK(f.rejected.rows[2].reason ==
+              "cell B4 holds \"x1\", which is not of the cell's type");
+        CHECK(f.rejected.rows[3].reason == "the name is empty");
+        CHECK(f.rejected.rows[4].reason == "cell B6 holds a NUL character");
+        CHECK(f.rejected.rows[5].reason == "cell B7 is longer than a cell may be");
+        CHECK(query(f.db, "SELECT category FROM businesses") == "TRUE");
+    });
+}
+
+TEST_CASE("emails and websites are looked at if asked") {
+    fixture f;
+    const auto row = [](std::uint32_t number, const std::string& email, const std::string& site) {
+        return text_row(number, {"n", "", "", email, "", "", "", site, ""});
+    };
+    f.write_rows(row(2, "a@b.c", "www.x.y/z") + row(3, "ab.c", "") + row(4, "", "nowhere") +
+                 row(5, "", "") + row(6, "a@b", "https://x.y"));
+    CHECK(f.run(import_method::batch).stats.error_count == 0);
+    f.options.checks.check_formats = true;
+    f.run(import_method::batch);
+    CHECK(f.rejected.numbers() == std::vector<std::uint32_t>{3, 4, 6});
+}
+
+// ---- 3. headers ----
+
+TEST_CASE("columns are found by their titles, in any order and spelling") {
+    fixture f;
+    f.write_rows(text_row(1, {"No.", "DESCRIPTION", "Web Site", "country", "City", "Street address",
+                              "E-Mail", "Phone number", "Category", "Company"}) +
+                     text_row(2, {"1", "d", "w", "co", "ci", "a", "e", "p", "ca", "n"}) +
+                     text_row(3, {"2", "d", "w"}),
+                 false);
+    f.options.method = import_method::sequential;
+    importer job(f.book, f.options);
+    CHECK(job.columns().ignored() == std::vector<std::string>{"No."});
+    const import_report report = f.run(import_method::sequential);
+    CHECK(report.stats.success_count == 1);
+    CHECK(f.rejected.rows.at(0).reason == "insufficient columns: 3 of 10 cells");
+    CHECK(query(f.db, "SELECT name || category || phone || email || address || city || country || "
+                      "website || description FROM businesses") == "ncapeacicowd");
+}
+
+TEST_CASE("row 1 is the header even if none of its titles is known") {
+    fixture f;
+    f.write_rows(text_row(1, {"Firma", "Branche"}) + business_row(2, "x"), false);
+    CHECK(f.run(import_method::batch).stats.success_count == 1);
+    CHECK(query(f.db, "SELECT name || city FROM businesses") == "xTown");
+}
+
+TEST_CASE("a sheet that begins below row 1 loses no row") {
+    fixture f;
+    f.write_rows(business_row(3, "x") + business_row(4, "y"), false);
+    CHECK(f.run(import_method::batch).stats.success_count == 2);
+    f.write_rows("<row r=\"1\"/>" + text_row(3, {"Name", "Category"}) + business_row(4, "y"), false);
+    CHECK(f.run(import_method::batch).stats.success_count == 1);
+}
+
+TEST_CASE("a field whose place is taken by another one is missed before anything is written") {
+    fixture f;
+    f.write_rows(text_row(1, {"Name", "Email"}) + business_row(2, "x"), false);
+    CHECK(test::message_of([&] { importer(f.book, f.options); }) ==
+          "has no column titled \"category\", and column B where it would be is titled \"Email\"");
+}
+
+TEST_CASE("a sheet with nothing below its header is refused") {
+    fixture f;
+    for (const std::string& rows : {std::string(), "<row r=\"5\"/>" + text_row(6, {"", " "})}) {
+        f.write_rows(rows);
+        CHECK(test::message_of([&] { importer(f.book, f.options); }) ==
+              "has no rows below the header in sheet \"Data\"");
+    }
+    f.write_rows({}, false);
+    CHECK(test::contains(test::message_of([&] { importer(f.book, f.options); }), "no rows"));
+}
+
+// ---- 4. a database that refuses rows ----
+
+TEST_CASE("bad rows sink neither their batch nor their group") {
+    each_method([](fixture& f, import_method method) {
+        f.refuse_bad();
+        std::string rows;
+        std::vector<std::uint32_t> bad;
+        for (std::uint32_t row = 2; row < 502; ++row) {
+            // alone, in pairs, many in one batch, at both ends
+            const bool is_bad = row == 2 || row == 77 || row == 78 || row == 501 ||
+                                (row > 300 && row < 400 && row % 9 == 0);
+            if (is_bad) bad.push_back(row);
+            rows += business_row(row, (is_bad ? "bad" : "good") + std::to_string(row));
+        }
+        f.write_rows(rows);
+        const import_report report = f.run(method);
+        CHECK(report.ending == import_ending::finished);
+        CHECK(report.stats.error_count == bad.size());
+        CHECK(report.stats.success_count == 500 - bad.size());
+        CHECK(f.rejected.numbers() == bad);
+        CHECK(f.rejected.rows.at(0).reason == "no bad names");
+        CHECK(f.rows_in_db() == 500 - bad.size());
+    });
+}
+
+TEST_CASE("one bad row among a hundred costs a few statements, not a hundred") {
+    fixture f;
+    f.refuse_bad();
+    std::string rows;
+    for (std::uint32_t row = 2; row < 102; ++row) {
+        rows += business_row(row, (row == 60 ? "bad" : "good") + std::to_string(row));
+    }
+    f.write_rows(rows);
+    watched_store store(f.db, [](std::size_t, std::size_t) {});
+    CHECK(f.run(import_method::batch, store).stats.success_count == 99);
+    CHECK(store.calls < 20);
+}
+
+// ---- 5. stopping early ----
+
+TEST_CASE("a cancelled import reports exactly what it has committed") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {2'000, 20, false});
+        f.options.workers = 8;
+        runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+        watched_store store(f.db, [&](std::size_t committed, std::size_t) {
+            if (committed >= 300) ctx.cancel();
+        });
+        const import_report report = f.run(method, store, ctx);
+        CHECK(report.ending == import_ending::canceled);
+        CHECK(report.stats.success_count >= 300);
+        CHECK(report.stats.success_count < 1'980);
+        CHECK(report.stats.success_count == f.rows_in_db());
+        CHECK(report.stats.error_count == f.rejected.rows.size());
+        CHECK(f.rejected.ended);
+    });
+}
+
+TEST_CASE("an import that is cancelled before it begins writes nothing") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {50, 0, false});
+        runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+        ctx.cancel();
+        const import_report report = f.run(method, ctx);
+        CHECK(report.ending == import_ending::canceled);
+        CHECK(report.stats.total_records() == 0);
+        CHECK(f.rows_in_db() == 0);
+    });
+}
+
+TEST_CASE("a database that fails in the middle ends the import with the truth") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {2'000, 0, false});
+        watched_store store(f.db, [](std::size_t committed, std::size_t) {
+            if (committed >= 250) throw store_error("disk full");
+        });
+        const import_report report = f.run(method, store);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "disk full");
+        CHECK(report.stats.success_count >= 250);
+        CHECK(report.stats.success_count < 2'000);
+        CHECK(report.stats.error_count == 0);
+        CHECK(report.stats.success_count == f.rows_in_db());
+    });
+}
+
+TEST_CASE("a store that cannot open a session fails the import and hangs nobody") {
+    struct closed_store final : store {
+        std::size_t useful_sessions() const override { return 2; }
+        std::unique_ptr<store_session> open_session() override {
+            throw store_error("no connection");
+        }
+    };
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {1'000, 0, false});
+        closed_store store;
+        const import_report report = f.run(method, store);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "no connection");
+        CHECK(report.stats.total_records() == 0);
+    });
+}
+
+TEST_CASE("the rows above the damage are imported, by every method alike") {
+    each_method([](fixture& f, import_method method) {
+        std::string rows;
+        for (std::uint32_t row = 2; row <= 251; ++row) rows += business_row(row, "n" + std::to_string(row));
+        f.write_rows(rows + "<row r=\"9\"/>");
+        const import_report report = f.run(method);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "is damaged: row 9 follows row 251");
+        CHECK(report.stats.success_count == 250);
+        CHECK(f.rows_in_db() == 250);
+    });
+}
+
+TEST_CASE("too many rejected rows end the import") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {2'000, 1'000, false});
+        f.options.max_errors = 10;
+        const import_report report = f.run(method);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "more than 10 rows were rejected");
+        CHECK(report.stats.error_count > 10);
+        CHECK(report.stats.total_records() < 2'000);
+        CHECK(report.stats.success_count == f.rows_in_db());
+    });
+}
+
+TEST_CASE("as many rejected rows as are allowed do no harm") {
+    fixture f;
+    write_sample(f.book, {100, 10, false});
+    f.options.max_errors = 10;
+    CHECK(f.run(import_method::batch).ending == import_ending::finished);
+}
+
+TEST_CASE("rejected rows that cannot be told fail the import") {
+    struct full_sink final : rejected_sink {
+        void begin(const sheet_row&) override {}
+        void add(const rejected_row&) override { throw errors_file_error("full"); }
+        void end() override {}
+    };
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {2'000, 100, false});
+        f.options.method = method;
+        full_sink sink;
+        sqlite_store store(f.db);
+        const import_report report = runnel::run(
+            [&] { return importer(f.book, f.options).run(runnel::background(), store, &sink); });
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "full");
+        CHECK(report.stats.success_count == f.rows_in_db());
+    });
+}
+
+TEST_CASE("an import leaves no goroutine behind") {
+    for (const import_method method : all_methods) {
+        fixture f;
+        write_sample(f.book, {300, 3, false});
+        f.options.method = method;
+        sqlite_store store(f.db);
+        bool alone = false;
+        runnel::run([&] {
+            const auto before = runnel::num_goroutine();
+            importer(f.book, f.options).run(runnel::background(), store, nullptr);
+            alone = test::eventually([&] { return runnel::num_goroutine() <= before; });
+        });
+        CHECK(alone);
+    }
+}
+
+// ---- 6. numbers ----
+
+TEST_CASE("a second import after a cancelled one adds exactly what it says") {
+    fixture f;
+    write_sample(f.book, {1'000, 10, false});
+    runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+    watched_store store(f.db, [&](std::size_t committed, std::size_t) {
+        if (committed >= 200) ctx.cancel();
+    });
+    const auto first = f.run(import_method::concurrent, store, ctx).stats.success_count;
+    CHECK(f.rows_in_db() == first);
+    CHECK(f.run(import_method::concurrent).stats.success_count == 990);
+    CHECK(f.rows_in_db() == first + 990);
+
+    // With a natural key the rest is completed, and nothing is doubled.
+    std::filesystem::remove(f.db);
+    runnel::cancel_context again = runnel::with_cancel(runnel::background());
+    watched_store half(f.db, [&](std::size_t committed, std::size_t) {
+        if (committed >= 200) again.cancel();
+    });
+    f.run(import_method::batch, half, again);
+    sqlite_store skip(f.db, conflict_rule::skip);
+    CHECK(f.run(import_method::batch, skip).stats.success_count == 990);
+    CHECK(f.rows_in_db() == 990);
+}
+
+TEST_CASE("durations are written as Go writes them") {
+    using namespace std::chrono_literals;
+    CHECK(duration_text(0ns) == "0s");
+    CHECK(duration_text(1'500ns) == "2µs");
+    CHECK(duration_text(153'200us) == "153.2ms");
+    CHECK(duration_text(45'200ms) == "45.2s");
+    CHECK(duration_text(1'234'567'891ns) == "1.235s");
+    CHECK(duration_text(90'500ms) == "1m30.5s");
+    CHECK(duration_text(3'600s) == "1h0m0s");
+    CHECK(duration_text(999'999'900ns) == "1s");
+}
+
+TEST_CASE("the statistics are the guide's object, with numbers that are numbers") {
+    import_stats stats;
+    CHECK(stats.records_per_second() == 0);
+    stats.success_count = 9'987;
+    stats.error_count = 13;
+    stats.duration = std::chrono::milliseconds(500);
+    CHECK(to_json(stats) ==
+          "{\n  \"total_records\": 10000,\n  \"success_count\": 9987,\n  \"error_count\": 13,\n"
+          "  \"duration\": \"500ms\",\n  \"records_per_second\": 19974.0\n}");
+}
+
+TEST_CASE("rejected rows are written as CSV, guarded against being run as formulas") {
+    const test::temporary_folder folder;
+    const auto row = [](std::uint32_t number, const std::vector<std::string>& cells) {
+        sheet_row result(number);
+        for (std::size_t i = 0; i < cells.size(); ++i) result.set(i, cell_kind::text, cells[i]);
+        return result;
+    };
+    rejected_csv csv(folder / "errors.csv");
+    csv.begin(row(1, {"Name", "Phone, all", "Note"}));
+    csv.add({"short, very", row(7, {"=1+1", "+256 7"})});
+    csv.add({"x", row(8, {"@a\"b", "-1", "two\nlines", "extra"})});
+    csv.add({"y", row(9, {"Zürich"})});
+    csv.end();
+    CHECK(test::read_text(folder / "errors.csv") ==
+          "sheet_row,reason,Name,\"Phone, all\",Note\n"
+          "7,\"short, very\",'=1+1,+256 7,\n"
+          "8,x,\"'@a\"\"b\",-1,\"two\nlines\",extra\n"
+          "9,y,Zürich,,\n");
+    CHECK(test::contains(test::message_of([&] { rejected_csv(folder / "no/errors.csv"); }),
+                         "cannot write"));
+    rejected_csv full("/dev/full");
+    CHECK(test::contains(test::message_of([&] { full.begin(row(1, {"Name"})); }), "cannot write"));
+}
