@@ -3,8 +3,14 @@
 #
 #   cmake -DFILE=… -DCOMPILER=… -DINCLUDES=dir|dir… -P check.cmake
 file(STRINGS "${FILE}" lines LIMIT_COUNT 1)
+# FATAL_ERROR would wrap the compiler's words.
+function(fail reason)
+    message(NOTICE "${FILE}: ${reason}")
+    message(FATAL_ERROR "failed")
+endfunction()
+
 if(NOT lines MATCHES "^// expect-error: (.+)$")
-    message(FATAL_ERROR "${FILE}: the first line must be `// expect-error: <regex>`")
+    fail("the first line must be `// expect-error: <regex>`")
 endif()
 set(expected "${CMAKE_MATCH_1}")
 set(ENV{LC_ALL} C)  # plain quotes, English words
@@ -17,14 +23,14 @@ endforeach()
 
 execute_process(COMMAND ${command} "${FILE}" RESULT_VARIABLE result ERROR_VARIABLE errors)
 if(NOT result EQUAL 0)
-    message(FATAL_ERROR "${FILE}: the control, without RUNNEL_EXPECT_FAIL, must compile\n${errors}")
+    fail("the control, without RUNNEL_EXPECT_FAIL, must compile\n${errors}")
 endif()
 
 execute_process(COMMAND ${command} -DRUNNEL_EXPECT_FAIL "${FILE}"
     RESULT_VARIABLE result ERROR_VARIABLE errors)
 if(result EQUAL 0)
-    message(FATAL_ERROR "${FILE}: compiles, though it must not")
+    fail("compiles, though it must not")
 endif()
 if(NOT errors MATCHES "error: [^\n]*(${expected})")
-    message(FATAL_ERROR "${FILE}: no `error:` line matches \"${expected}\"\n${errors}")
+    fail("no `error:` line matches \"${expected}\"\n${errors}")
 endif()
