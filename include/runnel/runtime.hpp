@@ -97,12 +97,38 @@ using run_value = std::conditional_t<
     std::is_void_v<R>, std::monostate,
     std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
 
+/// Counts a thread that waits inside run(): it is not a foreign thread that might wake somebody.
+class inside_run {
+public:
+    explicit inside_run(scheduler& s) noexcept : s_(s), thread_(current_worker() == nullptr) {
+        s_.runs.fetch_add(1, memory_order_seq_cst);
+        if (thread_) threads_inside_run.fetch_add(1, memory_order_seq_cst);
+    }
+    ~inside_run() { leave(); }
+    inside_run(const inside_run&) = delete;
+    inside_run& operator=(const inside_run&) = delete;
+
+    /// The main goroutine has ended. Called by it, or by the caller of run() if there was none.
+    void leave() noexcept {
+        if (left_) return;
+        left_ = true;
+        if (thread_) threads_inside_run.fetch_sub(1, memory_order_seq_cst);
+        s_.runs.fetch_sub(1, memory_order_seq_cst);
+    }
+
+private:
+    scheduler& s_;
+    bool thread_;
+    bool left_ = false;
+};
+
 /// A run as its caller's stack holds it.
 template <class F, class R>
 struct run_state {
     F* function;
     std::optional<run_value<R>> value;
     std::exception_ptr error;
+    inside_run& inside;
     one_event done;
 
     void call() {
@@ -120,6 +146,9 @@ struct run_state {
         } catch (...) {
             error = std::current_exception();
         }
+        // From here on the caller's thread goes its own way and might wake anybody: the deadlock
+        // detector must not take it for one that waits, however late it gets a processor.
+        inside.leave();
         done.set();  // the caller may be gone now
     }
 
@@ -129,25 +158,6 @@ struct run_state {
         }
         return error != nullptr ? 1 : 0;
     }
-};
-
-/// Counts a thread that waits inside run(): it is not a foreign thread that might wake somebody.
-class inside_run {
-public:
-    explicit inside_run(scheduler& s) noexcept : s_(s), thread_(current_worker() == nullptr) {
-        s_.runs.fetch_add(1, memory_order_seq_cst);
-        if (thread_) threads_inside_run.fetch_add(1, memory_order_seq_cst);
-    }
-    ~inside_run() {
-        if (thread_) threads_inside_run.fetch_sub(1, memory_order_seq_cst);
-        s_.runs.fetch_sub(1, memory_order_seq_cst);
-    }
-    inside_run(const inside_run&) = delete;
-    inside_run& operator=(const inside_run&) = delete;
-
-private:
-    scheduler& s_;
-    bool thread_;
 };
 
 inline std::uint32_t checked_procs(std::size_t n) {
@@ -218,10 +228,10 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     using R = std::invoke_result_t<F>;
     using Function = std::remove_reference_t<F>;
     s.ensure_started();
-    const inside_run inside(s);
+    inside_run inside(s);
     auto scope = std::make_unique<run_scope>();
     s.add_scope(scope.get());
-    run_state<Function, R> state{std::addressof(function), {}, {}, {}};
+    run_state<Function, R> state{std::addressof(function), {}, {}, inside, {}};
     const auto main_function = [&state] { state.call(); };
     spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place,
                                               [&] { return task<decltype(main_function)>{main_function}; });
