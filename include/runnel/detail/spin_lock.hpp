@@ -19,6 +19,25 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
+/// Waiting for another thread that is about to go on. It may have lost its core: after a short spin the
+/// core is given away, at last for a while, so that more workers than cores do not collapse.
+class spin_wait {
+public:
+    void pause() noexcept {
+        if (++turns_ % 64 != 0) {
+            cpu_relax();
+        } else if (turns_ < 64 * 64) {
+            ::sched_yield();
+        } else {
+            const timespec nap{0, 50'000};
+            ::nanosleep(&nap, nullptr);
+        }
+    }
+
+private:
+    unsigned turns_ = 0;
+};
+
 class RUNNEL_CAPABILITY spin_lock {
 public:
     constexpr spin_lock() noexcept = default;
@@ -37,23 +56,11 @@ public:
     }
 
 private:
-    // The holder may have lost its core: after a short spin give the core away, at last sleep, so
-    // that more workers than cores do not collapse.
     RUNNEL_NOINLINE void lock_slow() noexcept {
-        for (unsigned round = 0;; ++round) {
-            for (unsigned i = 0; i < 64; ++i) {
-                if (!locked_.load(memory_order_relaxed) &&
-                    !locked_.exchange(true, memory_order_acquire)) {  // [SL-1]
-                    return;
-                }
-                cpu_relax();
-            }
-            if (round < 64) {
-                ::sched_yield();
-            } else {
-                const timespec pause{0, 50'000};
-                ::nanosleep(&pause, nullptr);
-            }
+        spin_wait waiting;
+        while (locked_.load(memory_order_relaxed) ||
+               locked_.exchange(true, memory_order_acquire)) {  // [SL-1]
+            waiting.pause();
         }
     }
 

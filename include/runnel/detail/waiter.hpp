@@ -131,29 +131,33 @@ struct wait_limit {
 
 /// The lock of an object that is waited on and, if a context limits the wait, that of its done channel:
 /// both are needed from the first look at the object until we are parked.
-class RUNNEL_CAPABILITY wait_lock {
+/// `Lock` is a spin_lock, or a word_lock, which is part of the word that a fast path changes.
+template <class Lock>
+class RUNNEL_CAPABILITY basic_wait_lock {
 public:
-    explicit wait_lock(spin_lock& own, done_source* done = nullptr) noexcept
+    explicit basic_wait_lock(Lock& own, done_source* done = nullptr) noexcept
         RUNNEL_NO_THREAD_SAFETY_ANALYSIS : own_(&own), done_(done) {
         lock();
     }
-    ~wait_lock() RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
+    ~basic_wait_lock() RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
         if (held_) unlock();
     }
-    wait_lock(const wait_lock&) = delete;
-    wait_lock& operator=(const wait_lock&) = delete;
+    basic_wait_lock(const basic_wait_lock&) = delete;
+    basic_wait_lock& operator=(const basic_wait_lock&) = delete;
 
     void lock() noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
-        held_ = true;
-        if (RUNNEL_LIKELY(done_ == nullptr || &done_->lock == own_)) {
+        if (RUNNEL_LIKELY(!has_done_lock(done_, own_))) {
             own_->lock();
-            return;
+        } else if (reinterpret_cast<std::uintptr_t>(&done_->lock) <
+                   reinterpret_cast<std::uintptr_t>(own_)) {
+            // In address order, as select takes its channels' locks.
+            done_->lock.lock();
+            own_->lock();
+        } else {
+            own_->lock();
+            done_->lock.lock();
         }
-        // In address order, as select takes its channels' locks.
-        const bool done_first = reinterpret_cast<std::uintptr_t>(&done_->lock) <
-                                reinterpret_cast<std::uintptr_t>(own_);
-        (done_first ? &done_->lock : own_)->lock();
-        (done_first ? own_ : &done_->lock)->lock();
+        held_ = true;  // only now: unlock_parked() may be about to clear it on another thread
     }
     void unlock() noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
         held_ = false;
@@ -167,32 +171,38 @@ public:
     /// For the far side of a switch: the object on the parked stack may be gone when the last lock is
     /// released, so it is read before.
     static void unlock_parked(void* self) noexcept {
-        auto* l = static_cast<wait_lock*>(self);
+        auto* l = static_cast<basic_wait_lock*>(self);
         done_source* done = l->done_;
-        spin_lock* own = l->own_;
+        Lock* own = l->own_;
         l->held_ = false;
         release(done, own);
     }
 
 private:
-    static void release(done_source* done, spin_lock* own) noexcept
-        RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
-        if (done != nullptr && &done->lock != own) done->lock.unlock();
+    static bool has_done_lock(done_source* done, Lock* own) noexcept {
+        return done != nullptr && static_cast<void*>(&done->lock) != static_cast<void*>(own);
+    }
+    static void release(done_source* done, Lock* own) noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS {
+        if (has_done_lock(done, own)) done->lock.unlock();
         own->unlock();
     }
 
-    spin_lock* own_;
+    Lock* own_;
     done_source* done_;
     bool held_ = false;
 };
+
+using wait_lock = basic_wait_lock<spin_lock>;
 
 /// Waits in `queue` until somebody claims `w`, at most until `deadline` or until the done channel of
 /// `lock` closes. Called with `lock` held; returns with it released.
 /// A waiter that gives up is unlinked before this returns, and nothing it was given is lost: either
 /// it was claimed, and the outcome is the claimer's, or it was not.
-inline wait_outcome wait(waiter_queue& queue, wait_lock& lock, waiter& w, wait_reason reason,
-                         const void* object, time_point deadline = no_deadline,
-                         bool to_front = false) noexcept {
+/// Once `w` was claimed the object is not touched any more: its claimer may let others destroy it.
+template <class Lock>
+wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, wait_reason reason,
+                  const void* object, time_point deadline = no_deadline,
+                  bool to_front = false) noexcept {
     done_source* done = lock.done();
     if (lock.canceled()) {
         lock.unlock();
@@ -205,29 +215,29 @@ inline wait_outcome wait(waiter_queue& queue, wait_lock& lock, waiter& w, wait_r
     w.outcome = wait_outcome::pending;
     to_front ? queue.push_front(&w) : queue.push_back(&w);
     if (RUNNEL_LIKELY(!contested)) {
-        s.park(wait_lock::unlock_parked, &lock);
+        s.park(basic_wait_lock<Lock>::unlock_parked, &lock);
         return w.outcome;
     }
     waiter cancellation;
     cancellation.who = &s;
     cancellation.index = 2;
     if (done != nullptr) done->receivers.push_back(&cancellation);
-    s.park_until(deadline, wait_lock::unlock_parked, &lock);
-    // Who claimed us held the lock that it found us under, so the unlock above is done there; the
-    // other lock, and both if the deadline struck, may still be about to be released by it: take
-    // them, which also orders our leaving after that.
+    s.park_until(deadline, basic_wait_lock<Lock>::unlock_parked, &lock);
+    if (s.claimed() == w.index) {
+        // Our claimer held the object's own lock, which is released last: nobody is about to unlock.
+        if (done != nullptr) {
+            const spin_guard guard(done->lock);
+            done->receivers.remove(&cancellation);
+        }
+        return w.outcome;
+    }
+    // The locks that we parked under may still be about to be released: take them, which also
+    // orders our leaving after that.
     lock.lock();
     queue.remove(&w);
     if (done != nullptr) done->receivers.remove(&cancellation);
     lock.unlock();
-    switch (s.claimed()) {
-        case 1:
-            return w.outcome;
-        case 2:
-            return wait_outcome::canceled;
-        default:
-            return wait_outcome::timed_out;
-    }
+    return s.claimed() == cancellation.index ? wait_outcome::canceled : wait_outcome::timed_out;
 }
 
 /// Parks for ever, as operations on a nil channel do.
