@@ -49,7 +49,7 @@ inline void yield() noexcept {
     detail::worker* w = detail::current_worker();
     detail::goroutine* g =
         w != nullptr ? w->current.load(detail::memory_order_relaxed) : nullptr;
-    if (g == nullptr || g->pinned != nullptr) {
+    if (g == nullptr || g->pinned.load(detail::memory_order_relaxed) != nullptr) {
         detail::yield_thread(w, g);
     } else {
         detail::yield_goroutine(w, g);

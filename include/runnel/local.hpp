@@ -29,7 +29,8 @@ public:
     T& get() const {
         detail::goroutine* g = detail::current_goroutine();
         if (g == nullptr) g = detail::blocked_goroutine();
-        detail::local_values*& values = detail::current_locals(g);
+        const detail::local_values* values =
+            detail::current_locals(g).load(detail::memory_order_relaxed);
         if (values != nullptr) {
             if (void* found = values->find(key_); found != nullptr) return *static_cast<T*>(found);
         }
@@ -41,9 +42,11 @@ public:
 private:
     T& make(detail::goroutine* g) const {
         T* value = new T();  // may park, may use other locals: the list is looked up only now
-        detail::local_values*& values = detail::current_locals(g);
+        auto& list = detail::current_locals(g);
+        detail::local_values* values = list.load(detail::memory_order_relaxed);
         if (values == nullptr) {
             values = new detail::local_values;
+            list.store(values, detail::memory_order_relaxed);
             if (g == nullptr) detail::note_thread_locals(values);
         }
         values->first = new detail::local_values::node{

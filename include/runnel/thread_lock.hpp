@@ -17,17 +17,21 @@ inline namespace v0 {
 class thread_lock {
 public:
     thread_lock() noexcept : goroutine_(detail::current_goroutine()) {
-        if (goroutine_ != nullptr && goroutine_->pin_depth++ == 0) {
-            goroutine_->pinned = detail::current_worker();
+        // relaxed throughout: the goroutine's own
+        if (goroutine_ != nullptr && goroutine_->pin_depth.fetch_add(1, relaxed) == 0) {
+            goroutine_->pinned.store(detail::current_worker(), relaxed);
         }
     }
     ~thread_lock() {
-        if (goroutine_ != nullptr && --goroutine_->pin_depth == 0) goroutine_->pinned = nullptr;
+        if (goroutine_ != nullptr && goroutine_->pin_depth.fetch_sub(1, relaxed) == 1) {
+            goroutine_->pinned.store(nullptr, relaxed);
+        }
     }
     thread_lock(const thread_lock&) = delete;
     thread_lock& operator=(const thread_lock&) = delete;
 
 private:
+    static constexpr auto relaxed = detail::memory_order_relaxed;
     detail::goroutine* goroutine_;
 };
 

@@ -75,8 +75,11 @@ public:
 
     void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
     void release() noexcept {
-        // acq_rel: the last one sees all that the others did.
-        if (references_.fetch_sub(1, memory_order_acq_rel) == 1) destroy();
+        // Release, and the last one acquires what all others did: not each what its predecessors did,
+        // which would be order where there is none.
+        if (references_.fetch_sub(1, memory_order_release) != 1) return;
+        static_cast<void>(references_.load(memory_order_acquire));
+        destroy();
     }
     /// A reference, unless the last one is gone already.
     bool try_retain() noexcept {
@@ -102,6 +105,8 @@ public:
 
     /// Throws closed_channel if it is closed already. Wakes everyone who waits, in one batch.
     void close(std::exception_ptr error = nullptr) {
+        const tsan::runtime_scope ours;
+        tsan::release(&closed);
         wake_list woken;
         lock.lock();
         if (closed.load(memory_order_relaxed)) {
@@ -194,6 +199,7 @@ public:
 
     /// ok, timed_out or canceled; the value is moved only if ok. Throws closed_channel.
     wait_outcome send_until(T& value, time_point deadline, done_source* done) {
+        const tsan::runtime_scope ours;
         move_failure<moves_may_throw> failure;
         for (;;) {
             wait_lock guard(lock, done);
@@ -226,6 +232,7 @@ public:
 
     /// One attempt: done, would_block; throws closed_channel. Does not touch the value unless done.
     attempt send_now(T& value) {
+        const tsan::runtime_scope ours;
         if (!may_send()) return attempt::would_block;
         move_failure<moves_may_throw> failure;
         waiter* woken = nullptr;
@@ -244,6 +251,7 @@ public:
     /// T* that is assigned to if `assigns`. ok, closed, timed_out or canceled. Does not throw the
     /// channel's error: see receive_result().
     wait_outcome receive_until(void* out, bool assigns, time_point deadline, done_source* done) {
+        const tsan::runtime_scope ours;
         for (;;) {
             wait_lock guard(lock, done);
             move_failure<moves_may_throw> failure;
@@ -266,6 +274,7 @@ public:
     }
 
     attempt receive_now(void* out, bool assigns) {
+        const tsan::runtime_scope ours;
         if (!may_receive()) return attempt::would_block;
         move_failure<moves_may_throw> failure;
         waiter* woken = nullptr;
@@ -279,6 +288,7 @@ public:
 
     /// Takes back what is in the buffer of a timer's channel: true if there was something.
     bool discard_buffered() noexcept {
+        const tsan::runtime_scope ours;
         std::optional<T> value;
         move_failure<moves_may_throw> failure;
         waiter* woken = nullptr;
@@ -318,8 +328,9 @@ public:
             if (a != attempt::would_block) return a;
         }
         // 3. Nothing there.
-        return RUNNEL_UNLIKELY(closed.load(memory_order_relaxed)) ? attempt::closed
-                                                                  : attempt::would_block;
+        if (RUNNEL_LIKELY(!closed.load(memory_order_relaxed))) return attempt::would_block;
+        tsan::acquire(&closed);
+        return attempt::closed;
     }
 
     attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr* failure) override {
@@ -366,7 +377,11 @@ private:
         if (w == nullptr) return attempt::would_block;
         woken = w;
         w->outcome = wait_outcome::ok;
+        // Unbuffered, the receive happens before the end of the send, too.
+        const bool rendezvous = capacity_ == 0 && !unbounded_;
+        if (rendezvous) tsan::acquire(w);
         try {
+            const tsan::user_scope element(rendezvous);
             deliver(w->slot, w->assigns, std::move(value));
             return attempt::done;
         } catch (...) {
@@ -384,7 +399,9 @@ private:
         if (w == nullptr) return attempt::would_block;
         woken = w;
         w->outcome = wait_outcome::ok;
+        tsan::acquire(w);
         try {
+            const tsan::user_scope element;
             deliver(out, assigns, std::move(*static_cast<T*>(w->slot)));
             return attempt::done;
         } catch (...) {
@@ -414,6 +431,7 @@ private:
         for (;;) {
             waiter* w = senders_.claim_front();
             if (w == nullptr) break;
+            tsan::acquire(w);
             // Only a bounded buffer has waiting senders: nothing is allocated here.
             if (append(*static_cast<T*>(w->slot), static_cast<std::exception_ptr*>(w->failure)) ==
                 attempt::done) {
@@ -456,11 +474,11 @@ private:
     attempt append(T& value, std::exception_ptr* failure) {
         try {
             if (RUNNEL_LIKELY(!unbounded_)) {
-                ::new (static_cast<void*>(at(send_at_))) T(std::move(value));
+                construct(at(send_at_), value);
                 send_at_ = send_at_ + 1 == capacity_ ? 0 : send_at_ + 1;
             } else {
                 if (last_ == nullptr || send_at_ == chunk_values) add_chunk();
-                ::new (static_cast<void*>(at(last_, send_at_))) T(std::move(value));
+                construct(at(last_, send_at_), value);
                 ++send_at_;
             }
         } catch (...) {
@@ -479,15 +497,29 @@ private:
         send_at_ = 0;
     }
 
+    // A place of the buffer carries Go's order: the k-th receive of a buffer of n happens before the
+    // (k+n)-th send.
+    static void construct(T* place, T& value) {
+        tsan::acquire(place);
+        {
+            const tsan::user_scope element;
+            ::new (static_cast<void*>(place)) T(std::move(value));
+        }
+        tsan::release(place);
+    }
+
     attempt take_front(void* out, bool assigns, std::exception_ptr* failure) {
         T* value = front();
+        tsan::acquire(value);
         try {
+            const tsan::user_scope element;
             deliver(out, assigns, std::move(*value));
+            std::destroy_at(value);
         } catch (...) {
             note_failure(failure);
             return attempt::threw;
         }
-        std::destroy_at(value);
+        tsan::release(value);
         drop_front();
         return attempt::done;
     }

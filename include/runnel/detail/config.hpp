@@ -37,6 +37,14 @@
 #define RUNNEL_LIKELY(x) (__builtin_expect(!!(x), 1))
 #define RUNNEL_UNLIKELY(x) (__builtin_expect(!!(x), 0))
 
+// A thread's own variables are seen by the fibers that happen to run on it: no race, and no business of
+// the thread sanitizer's.
+#if defined(__clang__)
+#define RUNNEL_NO_TSAN __attribute__((no_sanitize("thread")))
+#else
+#define RUNNEL_NO_TSAN __attribute__((no_sanitize_thread))
+#endif
+
 // Clang's thread-safety analysis; nothing elsewhere.
 #if defined(__clang__)
 #define RUNNEL_TSA(x) __attribute__((x))

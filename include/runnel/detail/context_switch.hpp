@@ -18,12 +18,10 @@
 
 #include <runnel/detail/config.hpp>
 #include <runnel/detail/stack_pool.hpp>
+#include <runnel/detail/tsan.hpp>
 
 #if RUNNEL_ASAN
 #include <sanitizer/common_interface_defs.h>
-#endif
-#if RUNNEL_TSAN
-#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace runnel {
@@ -52,7 +50,9 @@ inline void* make_context(stack* s, context_entry entry) noexcept {
     s->asan_fake_stack = nullptr;
 #endif
 #if RUNNEL_TSAN
-    if (s->tsan_fiber == nullptr) s->tsan_fiber = __tsan_create_fiber(0);
+    // A loop that was left for good leaves its fiber in an unknown state.
+    if (s->tsan_loop != nullptr) __tsan_destroy_fiber(s->tsan_loop);
+    s->tsan_loop = __tsan_create_fiber(0);
 #endif
     return boost::context::detail::make_fcontext(s->top(), s->usable(), entry);
 }
@@ -68,7 +68,7 @@ RUNNEL_ALWAYS_INLINE boost::context::detail::transfer_t jump(void* target, void*
     static_cast<void>(to);
 #endif
 #if RUNNEL_TSAN
-    __tsan_switch_to_fiber(tsan_target, 0);
+    __tsan_switch_to_fiber(tsan_target, __tsan_switch_to_fiber_no_sync);
 #else
     static_cast<void>(tsan_target);
 #endif

@@ -85,16 +85,18 @@ RUNNEL_ALWAYS_INLINE worker* leave(worker* w, void** save, stack* from, goroutin
     w->save_context = save;
     // The exception state belongs to the context and stays on its stack.
     const exception_state mine = *w->exceptions;
+    const int depth = tsan::depth();
     transfer t;
     if (RUNNEL_LIKELY(g != nullptr && g->own_stack != nullptr)) {
         w->current.store(g, memory_order_relaxed);
         g->state.store(goroutine_state::running, memory_order_relaxed);
-        t = jump(g->context, w, from, g->own_stack, g->tsan_fiber);
+        t = jump(g->context, w, from, g->own_stack, g->own_stack->tsan_goroutine);
     } else {
         w->handoff = g;
         stack* spare = take_spare(w);
-        t = jump(spare->context, w, from, spare, spare->tsan_fiber);
+        t = jump(spare->context, w, from, spare, spare->tsan_loop);
     }
+    tsan::set_depth(depth);
     worker* landed = land(t);
     *landed->exceptions = mine;
     return landed;
@@ -102,25 +104,27 @@ RUNNEL_ALWAYS_INLINE worker* leave(worker* w, void** save, stack* from, goroutin
 
 // ---- 3. the loop ----
 
-RUNNEL_ALWAYS_INLINE void start_fiber(goroutine* g) noexcept {
+// Under the thread sanitizer a goroutine is a fiber of its own. Those that run on one stack share its
+// fiber, since they share its memory, so stacks are taken in turn: see rotate().
+RUNNEL_ALWAYS_INLINE void start_fiber(goroutine* g, stack* s) noexcept {
 #if RUNNEL_TSAN
-    // Each goroutine is a fiber of its own, so that races between successive ones are seen.
-    g->tsan_fiber = __tsan_create_fiber(0);
-    __tsan_switch_to_fiber(g->tsan_fiber, 0);
+    if (s->tsan_goroutine == nullptr) s->tsan_goroutine = __tsan_create_fiber(0);
+    __tsan_switch_to_fiber(s->tsan_goroutine, __tsan_switch_to_fiber_no_sync);
+    tsan::set_depth(0);
+    tsan::acquire(g);  // what precedes `go` happens before the goroutine starts
 #else
     static_cast<void>(g);
+    static_cast<void>(s);
 #endif
 }
 
 // Inlined, as is start_fiber: the sanitizer's shadow stack belongs to the fiber, and a call that enters
 // on one may not return on another.
-RUNNEL_ALWAYS_INLINE void end_fiber(goroutine* g, stack* s) noexcept {
+RUNNEL_ALWAYS_INLINE void end_fiber(stack* s) noexcept {
 #if RUNNEL_TSAN
-    __tsan_switch_to_fiber(s->tsan_fiber, 0);
-    __tsan_destroy_fiber(g->tsan_fiber);
-    g->tsan_fiber = nullptr;
+    __tsan_switch_to_fiber(s->tsan_loop, __tsan_switch_to_fiber_no_sync);
+    tsan::set_depth(1);
 #else
-    static_cast<void>(g);
     static_cast<void>(s);
 #endif
 }
@@ -130,10 +134,11 @@ using panic_function = void (*)(goroutine*);
 /// Calls the goroutine's function. Any exception but goexit's is a panic: without a handler in the
 /// runtime's options nothing catches it, so that std::terminate sees the whole throwing stack.
 RUNNEL_NOINLINE inline void call_goroutine(goroutine* g) {
-    start_fiber(g);
     stack* s = g->own_stack;
+    const panic_function handler = g->home->on_panic;
+    start_fiber(g, s);
     try {
-        if (panic_function handler = g->home->on_panic; RUNNEL_UNLIKELY(handler != nullptr)) {
+        if (RUNNEL_UNLIKELY(handler != nullptr)) {
             try {
                 g->entry(g);
             } catch (const goexit_token&) {
@@ -147,10 +152,13 @@ RUNNEL_NOINLINE inline void call_goroutine(goroutine* g) {
     } catch (goexit_token& token) {
         token.arrived = true;
     }
-    if (RUNNEL_UNLIKELY(g->locals != nullptr)) local_values::destroy_all(g->locals);
-    g->pin_depth = 0;
-    g->pinned = nullptr;
-    end_fiber(g, s);
+    if (RUNNEL_UNLIKELY(g->locals.load(memory_order_relaxed) != nullptr)) {
+        local_values::destroy_all(g->locals);
+    }
+    // relaxed: of the goroutine's own; a goexit may have left its pins behind
+    g->pin_depth.store(0, memory_order_relaxed);
+    g->pinned.store(nullptr, memory_order_relaxed);
+    end_fiber(s);
 }
 
 RUNNEL_NOINLINE inline void finish_goroutine(worker* w, goroutine* g) noexcept {
@@ -170,20 +178,57 @@ inline void release_stack(worker* w, void* s) noexcept {
     w->home->stacks.release(static_cast<stack*>(s));
 }
 
+#if RUNNEL_TSAN
+inline constexpr std::uint32_t most_spares = 64;
+#else
+inline constexpr std::uint32_t most_spares = 16;
+#endif
+
+/// The loop of `s` will wait until it is needed again.
+inline void keep_spare(worker* w, stack* s) noexcept {
+    stack** at = &w->spares;
+#if RUNNEL_TSAN
+    while (*at != nullptr) at = &(*at)->next;  // the longest unused one is taken first
+#endif
+    s->next = *at;
+    *at = s;
+    ++w->spare_count;
+}
+
 /// Goes to a goroutine that has a stack of its own; returns when somebody needs a loop again.
 RUNNEL_NOINLINE inline void resume_from_loop(worker* w, stack* self, goroutine* g) noexcept {
-    static constexpr std::uint32_t most_spares = 16;
     self->owner.store(nullptr, memory_order_relaxed);
     if (w->spare_count < most_spares) {
-        self->next = w->spares;
-        w->spares = self;
-        ++w->spare_count;
+        keep_spare(w, self);
     } else {
         // Only once we have left it: another worker may take it at once and start it afresh.
         w->after = release_stack;
         w->after_arg = self;
     }
     leave(w, &self->context, self, g);
+}
+
+/// Under the thread sanitizer: has `g` run on another stack than the last goroutine did. Two that ran on
+/// one stack are ordered in its eyes, and a race between them would not be seen.
+RUNNEL_NOINLINE inline void rotate(worker* w, stack* self, goroutine* g) noexcept {
+#if defined(__clang__)
+    static constexpr std::uint32_t in_turn = 32;
+#else
+    static constexpr std::uint32_t in_turn = 12;  // a fiber of libtsan 12 takes 0.8 MB
+#endif
+    self->has_run = false;
+    stack* kept = nullptr;
+    if (w->spare_count < in_turn) std::swap(kept, w->spares);  // then a new one
+    stack* other = take_spare(w);
+    if (kept != nullptr) w->spares = kept;
+    keep_spare(w, self);
+    w->handoff = g;
+    w->save_context = &self->context;
+    const exception_state mine = *w->exceptions;
+    const transfer t = jump(other->context, w, self, other, other->tsan_loop);
+    tsan::set_depth(1);
+    worker* landed = land(t);
+    *landed->exceptions = mine;
 }
 
 [[noreturn]] RUNNEL_NOINLINE inline void worker_loop(stack* self) noexcept(false) {
@@ -200,13 +245,20 @@ RUNNEL_NOINLINE inline void resume_from_loop(worker* w, stack* self, goroutine* 
             w->after = release_stack;
             w->after_arg = self;
             w->save_context = &self->context;
-            jump(w->thread_context, w, self, &w->thread_stack, w->thread_stack.tsan_fiber);
+            jump(w->thread_context, w, self, &w->thread_stack, w->thread_stack.tsan_loop);
             fatal("an ended worker was resumed");
         }
         if (g->own_stack != nullptr) {
             resume_from_loop(w, self, g);
             continue;
         }
+#if RUNNEL_TSAN
+        if (self->has_run) {
+            rotate(w, self, g);
+            continue;
+        }
+        self->has_run = true;
+#endif
         g->own_stack = self;
         self->owner.store(g, memory_order_relaxed);
         w->current.store(g, memory_order_relaxed);
@@ -220,6 +272,8 @@ RUNNEL_NOINLINE inline void resume_from_loop(worker* w, stack* self, goroutine* 
 
 [[noreturn]] inline void loop_entry(transfer t) {
     entered();
+    tsan::set_depth(0);
+    tsan::begin_ignore();  // a loop is the runtime's own code and nothing else
     auto* w = static_cast<worker*>(t.data);
     stack* self = w->entering;
     land(t);
@@ -231,7 +285,7 @@ RUNNEL_NOINLINE inline void resume_from_loop(worker* w, stack* self, goroutine* 
 
 /// Parks the running goroutine; `after(worker, arg)` runs once it can be resumed. Returns when
 /// somebody has made it ready.
-RUNNEL_ALWAYS_INLINE void park_goroutine(worker* w, goroutine* g, wait_reason reason,
+inline void park_goroutine(worker* w, goroutine* g, wait_reason reason,
                                          const void* waiting_for, worker::after_function after,
                                          void* arg) noexcept {
     g->state.store(goroutine_state::waiting, memory_order_relaxed);
@@ -253,6 +307,7 @@ inline void requeue_global(worker* w, void* g) noexcept {
 
 /// Lets others run; a goroutine alone on its worker returns at once.
 inline void yield_goroutine(worker* w, goroutine* g) noexcept {
+    const tsan::runtime_scope ours;
     goroutine* next = w->home->pick_local(w);
     const bool look_around = next == nullptr && w->ticks.load(memory_order_relaxed) % 16 == 0;
     const bool ended = g->abandoned();
@@ -280,6 +335,7 @@ struct thread_entry {
     static void* run(void* arg) noexcept {
         auto* w = static_cast<worker*>(arg);
         ::prctl(PR_SET_NAME, "runnel-worker", 0, 0, 0);
+        const tsan::runtime_scope ours;
         ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // a sleeper is late by its wake-up alone
         signal_stack alternate;
         set_current_worker(w);
@@ -307,7 +363,7 @@ private:
             ::pthread_attr_destroy(&attributes);
         }
 #if RUNNEL_TSAN
-        w->thread_stack.tsan_fiber = __tsan_get_current_fiber();
+        w->thread_stack.tsan_loop = __tsan_get_current_fiber();
 #endif
     }
 
@@ -315,7 +371,8 @@ private:
         stack* s = take_spare(w);
         w->save_context = &w->thread_context;
         const exception_state mine = *w->exceptions;
-        const transfer t = jump(s->context, w, &w->thread_stack, s, s->tsan_fiber);
+        const transfer t = jump(s->context, w, &w->thread_stack, s, s->tsan_loop);
+        tsan::set_depth(1);
         land(t);
         *w->exceptions = mine;
     }

@@ -126,12 +126,12 @@ public:
     scheduler* home = nullptr;
     atomic<run_scope*> scope{nullptr};  // never null while the goroutine lives
     void (*entry)(goroutine*) = nullptr;  // calls the callable, then destroys it
-    local_values* locals = nullptr;
-    worker* pinned = nullptr;  // the worker whose thread it may not leave, by thread_lock
+    atomic<local_values*> locals{nullptr};  // its own; atomic only for the next user of the block
+    atomic<worker*> pinned{nullptr};  // the worker whose thread it may not leave, by thread_lock
     atomic<goroutine_state> state{goroutine_state::free};
     atomic<wait_reason> reason{wait_reason::none};
     bool exiting = false;          // goexit() is unwinding it
-    std::uint32_t pin_depth = 0;
+    atomic<std::uint32_t> pin_depth{0};
 
     // -- cold: what dumps show
     atomic<const void*> waiting_for{nullptr};
@@ -141,7 +141,6 @@ public:
     atomic<const char*> created_file{""};
     atomic<unsigned> created_line{0};
     atomic<const void*> created_pc{nullptr};
-    void* tsan_fiber = nullptr;
 
     bool abandoned() const noexcept {
         // [RS-1] pairs with the store in run(): a goroutine whose run has ended is as good as gone.

@@ -33,12 +33,12 @@ struct local_values {
     }
 
     /// Latest first, as they were made; their destructors may use other locals, even make new ones.
-    static void destroy_all(local_values*& values) {
-        while (values != nullptr) {
+    static void destroy_all(atomic<local_values*>& list) {
+        while (local_values* values = list.load(memory_order_relaxed)) {
             node* n = values->first;
             if (n == nullptr) {
                 delete values;
-                values = nullptr;
+                list.store(nullptr, memory_order_relaxed);
                 return;
             }
             values->first = n->next;
@@ -52,7 +52,7 @@ RUNNEL_API inline constinit atomic<std::uint64_t> next_local_key{1};
 
 inline void destroy_thread_locals(void* p) {
     auto* values = static_cast<local_values*>(p);
-    unmigrated_thread_state().locals = values;
+    unmigrated_thread_state().locals.store(values, memory_order_relaxed);
     local_values::destroy_all(unmigrated_thread_state().locals);
 }
 
@@ -67,7 +67,7 @@ inline void note_thread_locals(local_values* values) noexcept {
 }
 
 /// The list of whoever runs here; made at first use.
-inline local_values*& current_locals(goroutine* g) {
+inline atomic<local_values*>& current_locals(goroutine* g) {
     if (g != nullptr) return g->locals;
     return unmigrated_thread_state().locals;
 }

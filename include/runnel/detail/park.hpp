@@ -40,8 +40,9 @@ public:
         if (RUNNEL_UNLIKELY(goroutine_ == nullptr)) {
             if (process_forked.load(memory_order_relaxed)) end_forked_child();
             parker_ = &unmigrated_thread_state().parker;
-        } else if (RUNNEL_UNLIKELY(goroutine_->pinned != nullptr)) {
-            parker_ = &goroutine_->pinned->pinned_parker;
+        } else if (worker* pinned = goroutine_->pinned.load(memory_order_relaxed);
+                   RUNNEL_UNLIKELY(pinned != nullptr)) {
+            parker_ = &pinned->pinned_parker;
         }
     }
     sleeper(const sleeper&) = delete;
@@ -70,8 +71,11 @@ public:
     void wake() noexcept {
         RUNNEL_POINT("sleeper.wake");
         if (parker_ != nullptr) {
+            tsan::release(parker_);
             parker_->unpark();
         } else {
+            tsan::release(goroutine_);
+            const tsan::runtime_scope ours;
             goroutine_->home->ready(goroutine_);
         }
     }
@@ -86,7 +90,9 @@ public:
         if (RUNNEL_LIKELY(parker_ == nullptr)) {
             after_ = after;
             after_arg_ = arg;
+            const tsan::runtime_scope ours;
             park_goroutine(worker_, goroutine_, reason_, waiting_for_, run_after, this);
+            tsan::acquire(goroutine_);
         } else {
             park_thread(after, arg, no_deadline);
         }
@@ -102,11 +108,15 @@ public:
             after_ = after;
             after_arg_ = arg;
             deadline_ = deadline;
+            const tsan::runtime_scope ours;
             auto* timer = ::new (static_cast<void*>(timer_)) sleeper_timer;
             timer->self = this;
             timer->expire = expire;
             park_goroutine(worker_, goroutine_, reason_, waiting_for_, arm_then_after, this);
-            if (claimed() != by_deadline) goroutine_->home->cancel(timer);
+            if (claimed() != by_deadline) {
+                goroutine_->home->cancel(timer);
+                tsan::acquire(goroutine_);
+            }
         } else {
             park_thread(after, arg, deadline);
         }
@@ -172,9 +182,11 @@ private:
     }
 
     void sleep_thread(time_point deadline) noexcept {
-        if (parker_->park(deadline)) return;
-        if (claim(by_deadline)) return;
-        parker_->park();  // somebody was faster, and the wake-up is on its way
+        if (!parker_->park(deadline)) {
+            if (claim(by_deadline)) return;
+            parker_->park();  // somebody was faster, and the wake-up is on its way
+        }
+        tsan::acquire(parker_);
     }
 
     static void stay_parked(worker* w) noexcept {

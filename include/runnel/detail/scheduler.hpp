@@ -135,6 +135,7 @@ public:
 
     /// The worker goes on without a place: others may take its queued goroutines.
     void give_up_place(worker* w) noexcept {
+        const tsan::runtime_scope ours;
         announce(w, nullptr);
         w->current.store(nullptr, memory_order_relaxed);
         if (w->place.exchange(worker::place_state::given_up, memory_order_acq_rel) ==
@@ -147,6 +148,7 @@ public:
 
     /// Back at once, even beyond max_procs: a worker that comes to its loop then steps back.
     void take_place_back(worker* w, goroutine* g) noexcept {
+        const tsan::runtime_scope ours;
         state_.fetch_add(one_active, memory_order_seq_cst);
         w->place.store(worker::place_state::held, memory_order_release);
         w->current.store(g, memory_order_relaxed);
@@ -166,13 +168,18 @@ public:
     // ---- 6. timers ----
 
     void arm(timer_node* n, time_point when) noexcept {
+        tsan::release(n);  // what precedes it happens before what the timer does
+        const tsan::runtime_scope ours;
         if (timers_.arm(n, when) &&
             when.time_since_epoch().count() < keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
             spin_guard g(idle_lock_);
             if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
         }
     }
-    bool cancel(timer_node* n) noexcept { return timers_.cancel(n); }
+    bool cancel(timer_node* n) noexcept {
+        const tsan::runtime_scope ours;
+        return timers_.cancel(n);
+    }
     std::size_t timer_count() const noexcept { return timers_.size(); }
 
     // ---- 7. ending a run ----

@@ -210,6 +210,7 @@ inline void unlock_frame(void* frame) noexcept { unlock_all(*static_cast<select_
 /// case that strikes first, if any. Throws only what an element's move throws.
 inline select_result select_cases(select_frame& f, bool in_order, std::size_t otherwise_at,
                                   std::size_t timeout_at) {
+    const tsan::runtime_scope ours;
     choose_polling(f, in_order);
     const time_point deadline =
         timeout_at != no_case ? f.entries[timeout_at].deadline : no_deadline;
@@ -236,6 +237,10 @@ inline select_result select_cases(select_frame& f, bool in_order, std::size_t ot
         // 3. Park in all of them.
         sleeper s(f.count == 0 ? wait_reason::select_no_cases : wait_reason::select, nullptr, true);
         enqueue_all(f, s);
+        for (std::uint32_t i = 0; i < f.live; ++i) {
+            tsan::release(f.channel(i)->lock.sync_address());
+            tsan::release(&f.entries[f.polling[i]].place);
+        }
         s.park_until(deadline, unlock_frame, &f);
         // 4. Take the others back. This also waits for the far side's last unlock.
         lock_all(f);

@@ -222,9 +222,10 @@ struct task_with_result {
     }
 };
 
+// Not under the thread sanitizer: there the callable's memory must not be a block that others had before.
 template <class Task>
 inline constexpr bool stored_in_place =
-    sizeof(Task) <= inline_callable_size && alignof(Task) <= 16;
+    !RUNNEL_TSAN && sizeof(Task) <= inline_callable_size && alignof(Task) <= 16;
 
 /// The goroutine's function: calls the callable, then destroys it, still on the goroutine.
 template <class Task>
@@ -293,6 +294,11 @@ inline void name_goroutine(scheduler& s, worker* w, goroutine* g, source_place p
     g->waiting_for.store(nullptr, memory_order_relaxed);
 }
 
+inline goroutine* allocate_block(scheduler& s, worker* w) {
+    const tsan::runtime_scope ours;
+    return s.blocks.allocate(w);
+}
+
 /// Starts `make_task()`, constructed in its place, as a goroutine of `s`; `w` is the present worker, if
 /// any. If that throws nothing has happened.
 template <class Task, class MakeTask>
@@ -302,7 +308,7 @@ void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place,
         s.ensure_started();
         w = nullptr;
     }
-    goroutine* g = s.blocks.allocate(w);
+    goroutine* g = allocate_block(s, w);
     struct undo {
         scheduler& s;
         worker* w;
@@ -310,6 +316,7 @@ void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place,
         ~undo() {
             if (g == nullptr) return;
             w = current_worker();  // a constructor that parked and then threw may have migrated
+            const tsan::runtime_scope ours;
             s.blocks.release(w != nullptr && w->home == &s ? w : nullptr, g);
         }
     } guard{s, w, g};
@@ -317,13 +324,17 @@ void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place,
     if constexpr (stored_in_place<Task>) {
         ::new (static_cast<void*>(g->storage)) Task(make_task());
     } else {
-        ::new (static_cast<void*>(g->storage)) Task*(new Task(make_task()));
+        Task* made = new Task(make_task());
+        const tsan::runtime_scope ours;
+        ::new (static_cast<void*>(g->storage)) Task*(made);
     }
     // The arguments' constructors may have parked: the worker may be another one.
     if constexpr (!std::is_nothrow_invocable_v<MakeTask>) {
         w = current_worker();
         if (w != nullptr && w->home != &s) w = nullptr;
     }
+    tsan::release(g);
+    const tsan::runtime_scope ours;
     guard.g = nullptr;
     g->home = &s;
     g->scope.store(scope, memory_order_relaxed);

@@ -51,6 +51,7 @@ public:
         return !locked_.load(memory_order_relaxed)  // relaxed: a hint, the exchange decides
                && !locked_.exchange(true, memory_order_acquire);
     }
+    const volatile void* sync_address() const noexcept { return &locked_; }
     void unlock() noexcept RUNNEL_RELEASE() {
         locked_.store(false, memory_order_release);  // [SL-1] publishes the section
     }

@@ -24,49 +24,59 @@ struct local_values;
 struct thread_state {
     worker* current = nullptr;       // set on a runtime thread, but not inside blocking()
     goroutine* blocked = nullptr;    // the goroutine inside blocking() on this thread
-    local_values* locals = nullptr;  // goroutine-local values of a thread outside goroutines
+    atomic<local_values*> locals{nullptr};  // goroutine-local values of a thread outside goroutines
     random_source random{0};         // seeded at first use
     bool seeded = false;
     thread_parker parker;
+    int sanitizer_depth = 0;         // see tsan.hpp
 };
 
 RUNNEL_API inline constinit thread_local thread_state this_thread_state{};
 
-RUNNEL_NOINLINE inline worker* current_worker() noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline worker* current_worker() noexcept {
     asm volatile("" ::: "memory");  // not pure: two calls may not be merged
     return this_thread_state.current;
 }
 
-RUNNEL_NOINLINE inline void set_current_worker(worker* w) noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_current_worker(worker* w) noexcept {
     asm volatile("" ::: "memory");
     this_thread_state.current = w;
 }
 
-RUNNEL_NOINLINE inline goroutine* blocked_goroutine() noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline goroutine* blocked_goroutine() noexcept {
     asm volatile("" ::: "memory");
     return this_thread_state.blocked;
 }
 
 /// Inside blocking(): the thread is no worker, and what runs on it is still goroutine `g`.
-RUNNEL_NOINLINE inline void enter_blocked(goroutine* g) noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void enter_blocked(goroutine* g) noexcept {
     asm volatile("" ::: "memory");
     this_thread_state.current = nullptr;
     this_thread_state.blocked = g;
 }
-RUNNEL_NOINLINE inline void leave_blocked(worker* w) noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void leave_blocked(worker* w) noexcept {
     asm volatile("" ::: "memory");
     this_thread_state.blocked = nullptr;
     this_thread_state.current = w;
 }
 
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline int sanitizer_depth() noexcept {
+    asm volatile("" ::: "memory");
+    return this_thread_state.sanitizer_depth;
+}
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_sanitizer_depth(int depth) noexcept {
+    asm volatile("" ::: "memory");
+    this_thread_state.sanitizer_depth = depth;
+}
+
 /// For code that is not on a goroutine: the thread cannot change under it.
-RUNNEL_NOINLINE inline thread_state& unmigrated_thread_state() noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline thread_state& unmigrated_thread_state() noexcept {
     asm volatile("" ::: "memory");
     return this_thread_state;
 }
 
 /// A random number of this thread; for foreign threads, workers have a source of their own.
-RUNNEL_NOINLINE inline std::uint32_t thread_random() noexcept {
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline std::uint32_t thread_random() noexcept {
     asm volatile("" ::: "memory");
     thread_state& t = this_thread_state;
     if (!t.seeded) {

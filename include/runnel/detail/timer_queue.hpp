@@ -17,6 +17,7 @@
 #include <runnel/detail/atomic.hpp>
 #include <runnel/detail/platform.hpp>
 #include <runnel/detail/spin_lock.hpp>
+#include <runnel/detail/tsan.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -104,7 +105,10 @@ public:
             }
             RUNNEL_POINT("timer_queue.before_fire");
             for (std::size_t i = 0; i < woken_count; ++i) ready(woken[i]);
-            for (std::size_t i = 0; i < deferred_count; ++i) deferred[i]->run(deferred[i]);
+            for (std::size_t i = 0; i < deferred_count; ++i) {
+                tsan::acquire(deferred[i]);
+                deferred[i]->run(deferred[i]);
+            }
         }
         return done;
     }

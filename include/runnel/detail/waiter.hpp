@@ -163,6 +163,11 @@ public:
         held_ = false;
         release(done_, own_);
     }
+    /// Tells the thread sanitizer what unlock_parked() will do.
+    void release_in_advance() const noexcept {
+        tsan::release(own_->sync_address());
+        if (done_ != nullptr) tsan::release(done_->lock.sync_address());
+    }
     bool canceled() const noexcept {
         return done_ != nullptr && done_->closed.load(memory_order_relaxed);
     }
@@ -214,6 +219,9 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     w.index = 1;
     w.outcome = wait_outcome::pending;
     to_front ? queue.push_front(&w) : queue.push_back(&w);
+    // The locks are released on the far side of the switch, by a context that is not us.
+    tsan::release(&w);
+    lock.release_in_advance();
     if (RUNNEL_LIKELY(!contested)) {
         s.park(basic_wait_lock<Lock>::unlock_parked, &lock);
         return w.outcome;

@@ -35,7 +35,6 @@ public:
             lock_slow();
         }
     }
-    const volatile void* sync_address() const noexcept { return &word; }
     void unlock() noexcept {
         word.fetch_and(static_cast<Word>(~held),
                        memory_order_release);  // [WL-1] publishes the section
