@@ -46,6 +46,7 @@ struct monitor {
 
     static void* run(void* arg) noexcept {
         ::prctl(PR_SET_NAME, "runnel-monitor", 0, 0, 0);
+        const tsan::runtime_scope ours;
         auto& s = *static_cast<scheduler*>(arg);
         monitor m{s};
         m.watch();
