@@ -130,8 +130,9 @@ struct fixture {
     // A table that refuses names that begin with "bad".
     void refuse_bad() const {
         sqlite_store make_table(db);
-        test::execute_sql(db, "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name "
-                              "LIKE 'bad%' BEGIN SELECT RAISE(ABORT, 'no bad names'); END");
+        test::execute_sql(db,
+                          "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name "
+                          "LIKE 'bad%' BEGIN SELECT RAISE(ABORT, 'no bad names'); END");
     }
 };
 
@@ -185,13 +186,17 @@ TEST_CASE("ten thousand rows, thirteen of them bad: every method says and stores
         }
         // What was stored is the same, too.
         for (const char* other : {"m1.db", "m2.db"}) {
-            test::execute_sql(f.folder / "m0.db",
-                              "ATTACH '" + (f.folder / other).string() + "' AS other; "
-                              "CREATE TABLE \"" + std::string(other) + "\" AS "
-                              "SELECT name, category, phone, email, address, city, country, "
-                              "website, description FROM businesses EXCEPT SELECT name, category, "
-                              "phone, email, address, city, country, website, description "
-                              "FROM other.businesses");
+            test::execute_sql(
+                f.folder / "m0.db",
+                "ATTACH '" + (f.folder / other).string() +
+                    "' AS other; "
+                    "CREATE TABLE \"" +
+                    std::string(other) +
+                    "\" AS "
+                    "SELECT name, category, phone, email, address, city, country, "
+                    "website, description FROM businesses EXCEPT SELECT name, category, "
+                    "phone, email, address, city, country, website, description "
+                    "FROM other.businesses");
             CHECK(query(f.folder / "m0.db",
                         "SELECT count(*) FROM \"" + std::string(other) + "\"") == "0");
         }
@@ -242,7 +247,8 @@ TEST_CASE("workers' rows are committed in groups, and batches together") {
 
 // ---- 2. rows ----
 
-TEST_CASE("short rows are rejected, rows with empty last cells are not, blank rows are passed over") {
+TEST_CASE(
+    "short rows are rejected, rows with empty last cells are not, blank rows are passed over") {
     each_method([](fixture& f, import_method method) {
         f.write_rows(business_row(2, "a") + text_row(3, {"short", "shop", "1", "e", "s", "t"}) +
                      "<row r=\"4\"/>" + text_row(5, {"", "", " "}) +
@@ -255,8 +261,9 @@ TEST_CASE("short rows are rejected, rows with empty last cells are not, blank ro
         CHECK(report.skipped_count == 2);
         CHECK(f.rejected.numbers() == std::vector<std::uint32_t>{3});
         CHECK(f.rejected.rows.at(0).reason == "insufficient columns: 6 of 9 cells");
-        CHECK(query(f.db, "SELECT category || '|' || description FROM businesses WHERE "
-                          "name = 'gap'") == "|end");
+        CHECK(query(f.db,
+                    "SELECT category || '|' || description FROM businesses WHERE "
+                    "name = 'gap'") == "|end");
     });
 }
 
@@ -273,9 +280,8 @@ TEST_CASE("faulty cells reject their rows, each with its reason") {
         const std::string rest = "<c/><c/><c/><c/><c/><c/><c r=\"I9\"/></row>";
         const std::string name = "<c t=\"inlineStr\"><is><t>n</t></is></c>";
         f.write_rows("<row r=\"2\">" + name + "<c t=\"e\"><v>#N/A</v></c>" + rest +
-                     "<row r=\"3\">" + name + "<c><f>1+1</f></c>" + rest +
-                     "<row r=\"4\">" + name + "<c><v>x1</v></c>" + rest +
-                     "<row r=\"5\"><c/><c><v>1</v></c>" + rest +
+                     "<row r=\"3\">" + name + "<c><f>1+1</f></c>" + rest + "<row r=\"4\">" + name +
+                     "<c><v>x1</v></c>" + rest + "<row r=\"5\"><c/><c><v>1</v></c>" + rest +
                      "<row r=\"6\">" + name + "<c t=\"str\"><v>a_x0000_b</v></c>" + rest +
                      "<row r=\"7\">" + name + "<c t=\"str\"><v>" + std::string(32'768, 'x') +
                      "</v></c>" + rest + "<row r=\"8\">" + name + "<c t=\"b\"><v>1</v></c>" + rest);
@@ -284,8 +290,7 @@ TEST_CASE("faulty cells reject their rows, each with its reason") {
         REQUIRE(f.rejected.numbers() == std::vector<std::uint32_t>{2, 3, 4, 5, 6, 7});
         CHECK(f.rejected.rows[0].reason == "cell B2 holds the error #N/A");
         CHECK(f.rejected.rows[1].reason == "cell B3 holds a formula without its result");
-        CHECK(f.rejected.rows[2].reason ==
-              "cell B4 holds \"x1\", which is not of the cell's type");
+        CHECK(f.rejected.rows[2].reason == "cell B4 holds \"x1\", which is not of the cell's type");
         CHECK(f.rejected.rows[3].reason == "the name is empty");
         CHECK(f.rejected.rows[4].reason == "cell B6 holds a NUL character");
         CHECK(f.rejected.rows[5].reason == "cell B7 is longer than a cell may be");
@@ -321,8 +326,9 @@ TEST_CASE("columns are found by their titles, in any order and spelling") {
     const import_report report = f.run(import_method::sequential);
     CHECK(report.stats.success_count == 1);
     CHECK(f.rejected.rows.at(0).reason == "insufficient columns: 3 of 10 cells");
-    CHECK(query(f.db, "SELECT name || category || phone || email || address || city || country || "
-                      "website || description FROM businesses") == "ncapeacicowd");
+    CHECK(query(f.db,
+                "SELECT name || category || phone || email || address || city || country || "
+                "website || description FROM businesses") == "ncapeacicowd");
 }
 
 TEST_CASE("row 1 is the header even if none of its titles is known") {
@@ -336,7 +342,8 @@ TEST_CASE("a sheet that begins below row 1 loses no row") {
     fixture f;
     f.write_rows(business_row(3, "x") + business_row(4, "y"), false);
     CHECK(f.run(import_method::batch).stats.success_count == 2);
-    f.write_rows("<row r=\"1\"/>" + text_row(3, {"Name", "Category"}) + business_row(4, "y"), false);
+    f.write_rows("<row r=\"1\"/>" + text_row(3, {"Name", "Category"}) + business_row(4, "y"),
+                 false);
     CHECK(f.run(import_method::batch).stats.success_count == 1);
 }
 
@@ -464,7 +471,8 @@ TEST_CASE("a store that cannot open a session fails the import and hangs nobody"
 TEST_CASE("the rows above the damage are imported, by every method alike") {
     each_method([](fixture& f, import_method method) {
         std::string rows;
-        for (std::uint32_t row = 2; row <= 251; ++row) rows += business_row(row, "n" + std::to_string(row));
+        for (std::uint32_t row = 2; row <= 251; ++row)
+            rows += business_row(row, "n" + std::to_string(row));
         f.write_rows(rows + "<row r=\"9\"/>");
         const import_report report = f.run(method);
         CHECK(report.ending == import_ending::failed);

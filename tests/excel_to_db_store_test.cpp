@@ -29,14 +29,17 @@ std::string rows_in(const std::filesystem::path& db) {
 }
 
 std::string names_in(const std::filesystem::path& db) {
-    return query(db, "SELECT group_concat(name, ',') FROM (SELECT name FROM businesses ORDER BY id)");
+    return query(db,
+                 "SELECT group_concat(name, ',') FROM (SELECT name FROM businesses ORDER BY id)");
 }
 
 // A table that refuses the name "bad" by what `raise` says.
 void refuse_bad(const std::filesystem::path& db, const std::string& raise) {
     sqlite_store make_table(db);
-    test::execute_sql(db, "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name = 'bad' "
-                          "BEGIN SELECT RAISE(" + raise + "); END");
+    test::execute_sql(db,
+                      "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name = 'bad' "
+                      "BEGIN SELECT RAISE(" +
+                          raise + "); END");
 }
 
 }  // namespace
@@ -48,8 +51,9 @@ TEST_CASE("a new database has the guide's columns and indexes, in WAL mode") {
     CHECK(query(db, "SELECT group_concat(name, ',') FROM pragma_table_info('businesses')") ==
           "id,name,category,phone,email,address,city,country,website,description,"
           "created_at,updated_at,deleted_at");
-    CHECK(query(db, "SELECT group_concat(name, ',') FROM (SELECT name FROM sqlite_master WHERE "
-                    "type = 'index' ORDER BY name)") ==
+    CHECK(query(db,
+                "SELECT group_concat(name, ',') FROM (SELECT name FROM sqlite_master WHERE "
+                "type = 'index' ORDER BY name)") ==
           "idx_businesses_category,idx_businesses_city,idx_businesses_country,"
           "idx_businesses_deleted_at,idx_businesses_email,idx_businesses_name");
     CHECK(query(db, "PRAGMA journal_mode") == "wal");
@@ -64,12 +68,14 @@ TEST_CASE("a row is stored field by field, empty cells as empty texts") {
     business row = named("O'Neill; DROP TABLE");
     row.fields[1] = {};
     CHECK_FALSE(store.open_session()->insert(row));
-    CHECK(query(db, "SELECT id || '|' || name || '|' || category || '|' || phone || '|' || email "
-                    "|| '|' || address || '|' || city || '|' || country || '|' || website || '|' "
-                    "|| description FROM businesses") ==
+    CHECK(query(db,
+                "SELECT id || '|' || name || '|' || category || '|' || phone || '|' || email "
+                "|| '|' || address || '|' || city || '|' || country || '|' || website || '|' "
+                "|| description FROM businesses") ==
           "1|O'Neill; DROP TABLE||1|a@b.c|street|town|land|web|text");
-    CHECK(query(db, "SELECT created_at = updated_at AND deleted_at IS NULL AND "
-                    "abs(julianday(created_at) - julianday('now')) < 0.01 FROM businesses") == "1");
+    CHECK(query(db,
+                "SELECT created_at = updated_at AND deleted_at IS NULL AND "
+                "abs(julianday(created_at) - julianday('now')) < 0.01 FROM businesses") == "1");
 }
 
 TEST_CASE("rows are visible to other connections when the call returns") {
@@ -84,8 +90,8 @@ TEST_CASE("rows are visible to other connections when the call returns") {
     CHECK(rows_in(db) == "8");
     CHECK(session->insert_each(rows).size() == 7);
     CHECK(rows_in(db) == "15");
-    CHECK_FALSE(session->insert_all(std::vector<business>(max_batch_size, named("y")),
-                                    max_batch_size));
+    CHECK_FALSE(
+        session->insert_all(std::vector<business>(max_batch_size, named("y")), max_batch_size));
     CHECK(store.count_rows() == 15 + max_batch_size);
 }
 

@@ -104,8 +104,8 @@ std::string read_text(const std::filesystem::path& file) {
 // ---- 2. workbooks ----
 
 zip_parts one_sheet(std::string_view rows, std::string_view strings, std::string_view styles) {
-    const std::string open = text(" xmlns=\"", main_namespace, "\" xmlns:r=\"", relations_namespace,
-                                  "\">");
+    const std::string open =
+        text(" xmlns=\"", main_namespace, "\" xmlns:r=\"", relations_namespace, "\">");
     return {
         {"_rels/.rels", relations(relation("rId1", "officeDocument", "xl/workbook.xml"))},
         {"xl/workbook.xml",

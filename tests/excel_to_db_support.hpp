@@ -1,4 +1,4 @@
-// tests/excel_to_db_support.hpp — hand-made workbooks, temporary folders and SQL for the importer's tests.
+// tests/excel_to_db_support.hpp — what the importer's tests share: workbooks, folders, SQL.
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// tests/excel_to_db_workbook_test.cpp — reading sheets: every kind of cell, and files that mean harm.
+// tests/excel_to_db_workbook_test.cpp — reading sheets: all kinds of cells, hostile files.
 // SPDX-License-Identifier: BSL-1.0
 #include <algorithm>
 #include <string>
@@ -48,8 +48,8 @@ std::string texts(const sheet_row& row) {
 
 std::string read_row(std::string_view cells, std::string_view strings = {},
                      std::string_view styles = {}) {
-    return texts(read_parts(one_sheet("<row>" + std::string(cells) + "</row>", strings, styles))
-                     .at(0));
+    return texts(
+        read_parts(one_sheet("<row>" + std::string(cells) + "</row>", strings, styles)).at(0));
 }
 
 std::string fault_of(const zip_parts& parts, std::string_view sheet = {},
@@ -71,8 +71,7 @@ zip_parts with_two_sheets(std::string_view attributes_of_first) {
                    "Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId4\" "
                    "Type=\"x/worksheet\" Target=\"/xl/other/../other/s.xml\"/></Relationships>");
     test::set_part(parts, "xl/other/s.xml",
-                   "<worksheet><sheetData>" + text_row(1, {"second"}) +
-                       "</sheetData></worksheet>");
+                   "<worksheet><sheetData>" + text_row(1, {"second"}) + "</sheetData></worksheet>");
     return parts;
 }
 
@@ -195,10 +194,9 @@ TEST_CASE("what is no value is named as such") {
 
 TEST_CASE("a cell may hold 32767 characters and not one more") {
     const std::string full(32'767, 'x');
-    const auto rows = read_parts(
-        one_sheet(text_row(1, {full}) + text_row(2, {full + "x"}) +
-                      "<row r=\"3\"><c t=\"s\"><v>0</v></c></row>",
-                  "<si><t>" + full + full + "</t></si>"));
+    const auto rows = read_parts(one_sheet(text_row(1, {full}) + text_row(2, {full + "x"}) +
+                                               "<row r=\"3\"><c t=\"s\"><v>0</v></c></row>",
+                                           "<si><t>" + full + full + "</t></si>"));
     CHECK(rows.at(0).text(0) == full);
     CHECK(rows.at(1).kind(0) == cell_kind::too_long);
     CHECK(rows.at(2).kind(0) == cell_kind::too_long);
@@ -327,8 +325,8 @@ TEST_CASE("a truncated workbook is refused, wherever it was cut") {
     const std::string whole = test::read_text(folder / "whole.xlsx");
     for (std::size_t tenth = 1; tenth < 10; ++tenth) {
         test::write_text(folder / "cut.xlsx", whole.substr(0, whole.size() * tenth / 10));
-        CHECK(test::contains(test::message_of([&] { read_file(folder / "cut.xlsx"); }),
-                             "truncated"));
+        CHECK(
+            test::contains(test::message_of([&] { read_file(folder / "cut.xlsx"); }), "truncated"));
     }
 }
 
@@ -408,8 +406,7 @@ TEST_CASE("depth, tokens, rows, columns and row sizes are bounded") {
     CHECK(test::contains(fault_of(one_sheet(deep)), "too deeply"));
 
     CHECK(test::contains(
-        fault_of(one_sheet("<!--" + std::string(std::size_t{3} << 20, 'x') + "-->")),
-        "XML token"));
+        fault_of(one_sheet("<!--" + std::string(std::size_t{3} << 20, 'x') + "-->")), "XML token"));
     CHECK(test::contains(
         fault_of(one_sheet("<row r=\"" + std::string(std::size_t{3} << 20, '1') + "\"/>")),
         "XML token"));
@@ -428,7 +425,8 @@ TEST_CASE("depth, tokens, rows, columns and row sizes are bounded") {
 // ---- 5. the pool behind the shared strings ----
 
 TEST_CASE("a text pool gives back what it was given, in memory and from its file") {
-    for (const std::size_t bound : {std::size_t{0}, std::size_t{100'000}, std::size_t{10'000'000}}) {
+    for (const std::size_t bound :
+         {std::size_t{0}, std::size_t{100'000}, std::size_t{10'000'000}}) {
         text_pool pool(bound);
         std::vector<std::string> expected;
         for (std::size_t i = 0; i < 3'000; ++i) {
@@ -438,7 +436,8 @@ TEST_CASE("a text pool gives back what it was given, in memory and from its file
         pool.seal();
         REQUIRE(pool.size() == expected.size());
         bool equal = true;
-        for (std::size_t i = 0; i < expected.size(); ++i) equal = equal && pool.at(i) == expected[i];
+        for (std::size_t i = 0; i < expected.size(); ++i)
+            equal = equal && pool.at(i) == expected[i];
         for (std::size_t i = expected.size(); i-- > 0;) equal = equal && pool.at(i) == expected[i];
         CHECK(equal);
     }

@@ -1,0 +1,141 @@
+// examples/excel_to_db/commands.cpp — generate and import: calling, explaining, reporting.
+// SPDX-License-Identifier: BSL-1.0
+#include "commands.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include "store/sqlite_store.hpp"
+#include "workbook/error.hpp"
+
+namespace excel_to_db {
+
+namespace {
+
+// Says whose fault a failure is. Called within a catch block or with what one has kept.
+std::string explain(const std::exception_ptr& failure, const import_command& command) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const workbook_error& error) {
+        return fmt::format("{}: {}", command.file.string(), error.what());
+    } catch (const store_error& error) {
+        return fmt::format("database {}: {}", command.db.string(), error.what());
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+}
+
+std::string committed_text(const import_stats& stats) {
+    return fmt::format("{} row{} committed", stats.success_count,
+                       stats.success_count == 1 ? " is" : "s are");
+}
+
+std::string_view method_name(import_method method) {
+    switch (method) {
+        case import_method::sequential:
+            return "sequential";
+        case import_method::concurrent:
+            return "concurrent";
+        case import_method::batch:
+            break;
+    }
+    return "batch";
+}
+
+void print_summary(const import_command& command, const importer& job,
+                   const import_report& report) {
+    const import_stats& stats = report.stats;
+    fmt::print("{}, sheet \"{}\" -> {} ({})\n", command.file.string(), job.sheet_name(),
+               command.db.string(), method_name(command.options.method));
+    fmt::print("  total    {:>10}\n", stats.total_records());
+    fmt::print("  success  {:>10}\n", stats.success_count);
+    fmt::print("  errors   {:>10}\n", stats.error_count);
+    if (report.skipped_count > 0) fmt::print("  blank    {:>10}\n", report.skipped_count);
+    fmt::print("  time     {:>10}   {:.0f} rows/s\n", duration_text(stats.duration),
+               stats.records_per_second());
+    for (const std::string& title : job.columns().ignored()) {
+        fmt::print("  column \"{}\" was not imported\n", title);
+    }
+    for (const rejected_row& rejected : report.first_rejected) {
+        fmt::print("  row {}: {}\n", rejected.row.number(), rejected.reason);
+    }
+    if (stats.error_count > report.first_rejected.size()) {
+        fmt::print("  and {} more{}\n", stats.error_count - report.first_rejected.size(),
+                   command.errors.empty() ? " (--errors FILE lists them all)" : "");
+    }
+    if (!command.errors.empty()) {
+        fmt::print("  rejected rows: {}\n", command.errors.string());
+    }
+}
+
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+    std::error_code error;
+    return a == b || std::filesystem::equivalent(a, b, error);
+}
+
+}  // namespace
+
+void complain(const std::string& message) {
+    fmt::print(stderr, "excel_to_db: {}\n", message);
+}
+
+int generate_file(const generate_command& command) {
+    try {
+        write_sample(command.file, command.sample);
+    } catch (const sample_error& error) {
+        complain(fmt::format("{}: {}", command.file.string(), error.what()));
+        return exit_failed;
+    }
+    fmt::print("{}: {} rows, {} of them too short\n", command.file.string(), command.sample.rows,
+               command.sample.bad);
+    return exit_done;
+}
+
+int import_file(const runnel::context& ctx, const import_command& command) {
+    // 1. Everything that can be refused is refused before anything is written.
+    std::unique_ptr<importer> job;
+    std::unique_ptr<rejected_csv> rejected;
+    std::unique_ptr<sqlite_store> db;
+    try {
+        job = std::make_unique<importer>(command.file, command.options);
+        if (!command.errors.empty()) {
+            if (same_file(command.errors, command.file) || same_file(command.errors, command.db)) {
+                throw errors_file_error("the errors file must not be the workbook or the database");
+            }
+            rejected = std::make_unique<rejected_csv>(command.errors);
+        }
+        db = std::make_unique<sqlite_store>(command.db, command.on_conflict,
+                                            [&ctx] { return static_cast<bool>(ctx.err()); });
+    } catch (...) {
+        complain(explain(std::current_exception(), command));
+        return exit_failed;
+    }
+
+    // 2. Import.
+    const import_report report = job->run(ctx, *db, rejected.get());
+
+    // 3. Report.
+    if (command.json) {
+        fmt::print("{}\n", to_json(report.stats));
+    } else if (report.ending == import_ending::finished) {
+        print_summary(command, *job, report);
+    }
+    switch (report.ending) {
+        case import_ending::failed:
+            complain(fmt::format("{}; {}", explain(report.failure, command),
+                                 committed_text(report.stats)));
+            return exit_failed;
+        case import_ending::canceled:
+            complain(fmt::format("interrupted; {}", committed_text(report.stats)));
+            return exit_interrupted;
+        case import_ending::finished:
+            break;
+    }
+    return command.strict && report.stats.error_count > 0 ? exit_rejected : exit_done;
+}
+
+}  // namespace excel_to_db

@@ -1,0 +1,140 @@
+// examples/excel_to_db/import/concurrent.cpp — workers whose rows are committed in groups.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   reader ─ jobs ─▶ worker 1..N ─ writes ─▶ writer ─▶ database
+//                      │    ▲──── answers ─────┘
+//                      └─ outcomes ─▶ collector (the calling goroutine)
+//
+//   A worker takes a few rows, checks them, sends them to the writer, and goes on when they are
+//   committed: what it would do with a connection of its own. But a database with a single writer
+//   makes N connections wait for each other. Here the writer takes whatever the workers have
+//   queued, commits it together, and answers each: while it waits for the disk, the next group
+//   forms.
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/wait_group.hpp>
+#include <span>
+
+#include "import/run.hpp"
+
+namespace excel_to_db {
+
+namespace {
+
+constexpr std::size_t queued_jobs = 32;
+constexpr std::size_t rows_per_job = 4;
+
+// One refusal a row, or none at all if the database failed: then no row is in it.
+using answer = std::vector<refusal>;
+
+struct write_request {
+    std::span<const business> rows;  // the worker's: it waits for the answer
+    runnel::send_chan<answer> reply;
+};
+
+void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
+          const runnel::send_chan<write_request>& writes,
+          const runnel::send_chan<outcome>& outcomes) {
+    const auto reply = runnel::make_chan<answer>(1);
+    std::vector<business> rows;
+    std::vector<sheet_row*> sources;
+    while (auto job = jobs.recv(task.run.context())) {
+        outcome result{job->sequence, 0, {}};
+        rows.clear();
+        sources.clear();
+        for (sheet_row& row : job->rows) {
+            if (auto fault = task.find_fault(row)) {
+                result.rejected.push_back({std::move(*fault), std::move(row)});
+            } else {
+                rows.push_back(make_business(row, task.columns));
+                sources.push_back(&row);
+            }
+        }
+
+        const auto& ctx = task.run.context();
+        if (!rows.empty() && writes.send(ctx, {rows, reply}) == runnel::op_status::ok) {
+            // Waited for even if the import is stopped now: only the writer knows whether the
+            // rows are committed.
+            answer answers = reply.recv().value();
+            for (std::size_t i = 0; i < answers.size(); ++i) {
+                if (answers[i]) {
+                    result.rejected.push_back({std::move(*answers[i]), std::move(*sources[i])});
+                } else {
+                    ++result.committed;
+                }
+            }
+        }
+        sort_rejected(result);
+        outcomes.send(std::move(result));
+    }
+}
+
+// Answers every request, whatever happens.
+void write_groups(const import_task& task, const runnel::recv_chan<write_request>& writes) {
+    std::unique_ptr<store_session> session;
+    task.run.guard([&] { session = task.db.open_session(); });
+
+    std::vector<write_request> group;
+    std::vector<business> rows;
+    const auto take = [&](const write_request& request) {
+        group.push_back(request);
+        rows.insert(rows.end(), request.rows.begin(), request.rows.end());
+    };
+
+    for (const write_request& first : writes) {
+        group.clear();
+        rows.clear();
+        take(first);
+        runnel::yield();  // the workers that the last commit has woken queue behind this request
+        while (group.size() < task.options.workers) {
+            const auto more = writes.try_recv();
+            if (!more) break;
+            take(*more);
+        }
+
+        std::vector<refusal> answers;
+        if (session) task.run.guard([&] { answers = session->insert_each(rows); });
+        if (answers.empty()) session.reset();  // it has failed: nothing more is stored
+        auto next = answers.begin();
+        for (const write_request& request : group) {
+            answer part;
+            for (std::size_t i = 0; i < request.rows.size() && next != answers.end(); ++i) {
+                part.push_back(std::move(*next++));
+            }
+            request.reply.send(std::move(part));
+        }
+    }
+}
+
+}  // namespace
+
+void import_concurrently(const import_task& task) {
+    const auto jobs = runnel::make_chan<piece>(queued_jobs);
+    const auto writes = runnel::make_chan<write_request>(task.options.workers);
+    const auto outcomes = runnel::make_chan<outcome>(queued_jobs);
+
+    runnel::wait_group workers;
+    runnel::wait_group others;
+    others.go([&] {
+        read_pieces(task, jobs, rows_per_job,
+                    [](sheet_row row, piece& job) { job.rows.push_back(std::move(row)); });
+    });
+    for (std::size_t i = 0; i < task.writers(); ++i) {
+        others.go([&] { write_groups(task, writes); });
+    }
+    for (std::size_t i = 0; i < task.options.workers; ++i) {
+        workers.go([&] { task.run.guard([&] { work(task, jobs, writes, outcomes); }); });
+    }
+    others.go([&] {
+        workers.wait();
+        writes.close();
+        outcomes.close();
+    });
+
+    for (outcome& result : outcomes) {
+        task.run.guard([&] { task.results.add(std::move(result)); });
+    }
+    others.wait();
+}
+
+}  // namespace excel_to_db

@@ -1,0 +1,93 @@
+// examples/excel_to_db/import/importer.cpp — the beginning and the end that all methods share.
+// SPDX-License-Identifier: BSL-1.0
+#include "import/importer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "import/run.hpp"
+#include "workbook/open_workbook.hpp"
+
+namespace excel_to_db {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// The next row with anything in it, or none.
+std::optional<sheet_row> next_row(row_source& source, std::uint64_t& skipped) {
+    sheet_row row;
+    while (source.next(row)) {
+        if (!is_blank_row(row)) return row;
+        ++skipped;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+importer::importer(const std::filesystem::path& file, import_options options)
+    : options_(std::move(options)) {
+    const auto start = clock::now();
+    options_.workers = std::max<std::size_t>(options_.workers, 1);
+    options_.batch_size = std::clamp<std::size_t>(options_.batch_size, 1, max_batch_size);
+    source_ = open_workbook(file, options_.sheet, options_.limits);
+
+    // Row 1 is the header whatever it says. A sheet that begins further down has a header there
+    // only if one of its titles is known: no row may get lost.
+    std::uint64_t above = 0;
+    if (auto row = next_row(*source_, above)) {
+        if (row->number() == 1 || has_known_title(*row)) {
+            columns_ = header_map(*row);
+            header_ = std::move(*row);
+            first_ = next_row(*source_, skipped_);
+        } else {
+            first_ = std::move(row);
+        }
+    }
+    if (!first_) {
+        throw workbook_error("has no rows below the header in sheet \"" + sheet_name() + "\"");
+    }
+    opening_ = clock::now() - start;
+}
+
+import_report importer::run(const runnel::context& ctx, store& db, rejected_sink* rejected) {
+    const auto start = clock::now();
+    import_run run(ctx);
+    row_feed rows(*source_, std::move(*first_), skipped_);
+    first_.reset();
+    tally results(rejected, options_.max_errors);
+
+    run.guard([&] {
+        if (rejected != nullptr) rejected->begin(header_);
+        const import_task task{run, rows, columns_, options_, db, results};
+        switch (options_.method) {
+            case import_method::sequential:
+                import_sequentially(task);
+                break;
+            case import_method::concurrent:
+                import_concurrently(task);
+                break;
+            case import_method::batch:
+                import_in_batches(task);
+                break;
+        }
+    });
+    run.guard([&] { results.finish(); });
+
+    import_report report;
+    report.stats = results.stats;
+    report.stats.duration = opening_ + (clock::now() - start);
+    report.skipped_count = rows.skipped();
+    report.first_rejected = std::move(results.first_rejected);
+    report.failure = run.failure();
+    // A cancellation that came after the last row was settled has changed nothing.
+    if (report.failure) {
+        report.ending = import_ending::failed;
+    } else if (!rows.ended() || rows.given() != report.stats.total_records()) {
+        report.ending = import_ending::canceled;
+    }
+    return report;
+}
+
+}  // namespace excel_to_db

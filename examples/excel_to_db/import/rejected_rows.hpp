@@ -1,0 +1,66 @@
+// examples/excel_to_db/import/rejected_rows.hpp — what was not imported, and its CSV.
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "workbook/row.hpp"
+
+namespace excel_to_db {
+
+struct rejected_row {
+    std::string reason;
+    sheet_row row;
+};
+
+/// Takes the rejected rows of one import, in the sheet's order.
+class rejected_sink {
+public:
+    rejected_sink() = default;
+    rejected_sink(const rejected_sink&) = delete;
+    rejected_sink& operator=(const rejected_sink&) = delete;
+    virtual ~rejected_sink() = default;
+
+    virtual void begin(const sheet_row& header) = 0;
+    virtual void add(const rejected_row& rejected) = 0;
+    virtual void end() = 0;
+};
+
+class errors_file_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Writes `sheet_row,reason,` and the original cells as CSV (RFC 4180). A cell that a spreadsheet
+/// would take for a formula (= or @ in front) is guarded by an apostrophe; + and - are not, for
+/// phone numbers begin with them.
+class rejected_csv final : public rejected_sink {
+public:
+    /// Creates or empties the file. Throws `errors_file_error`, as every call does that cannot
+    /// write.
+    explicit rejected_csv(std::filesystem::path file);
+
+    void begin(const sheet_row& header) override;
+    void add(const rejected_row& rejected) override;
+    void end() override;
+
+private:
+    struct close_file {
+        void operator()(std::FILE* file) const { std::fclose(file); }
+    };
+
+    void append_cells(const sheet_row& row);
+    void write();
+    [[noreturn]] void fail(int error) const;
+
+    std::filesystem::path path_;
+    std::unique_ptr<std::FILE, close_file> file_;
+    std::string pending_;
+    std::size_t width_ = 0;  // of the header: every record gets at least as many cells
+};
+
+}  // namespace excel_to_db

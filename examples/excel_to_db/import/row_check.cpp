@@ -1,0 +1,101 @@
+// examples/excel_to_db/import/row_check.cpp — the rules a row has to keep.
+// SPDX-License-Identifier: BSL-1.0
+#include "import/row_check.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "workbook/cell_text.hpp"
+
+namespace excel_to_db {
+
+namespace {
+
+constexpr std::size_t website_column = 7;
+
+bool has_space(std::string_view text) {
+    return text.find_first_of(" \t\r\n") != std::string_view::npos;
+}
+
+// something@host.domain, no more: whether it exists, only mail can tell.
+bool looks_like_email(std::string_view text) {
+    const std::size_t at = text.find('@');
+    if (at == 0 || at == std::string_view::npos || has_space(text)) return false;
+    const std::string_view host = text.substr(at + 1);
+    const std::size_t dot = host.rfind('.');
+    return host.find('@') == std::string_view::npos && dot != std::string_view::npos && dot > 0 &&
+           dot + 1 < host.size();
+}
+
+bool looks_like_website(std::string_view text) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+    }
+    const std::string_view host = text.substr(0, text.find('/'));
+    const std::size_t dot = host.find('.');
+    return !has_space(text) && dot != std::string_view::npos && dot > 0 && dot + 1 < host.size();
+}
+
+std::optional<std::string> fault_of_cell(const sheet_row& row, std::size_t column) {
+    const auto cell = [&] { return column_name(column) + std::to_string(row.number()); };
+    switch (row.kind(column)) {
+        case cell_kind::error:
+            return fmt::format("cell {} holds the error {}", cell(), row.text(column));
+        case cell_kind::no_value:
+            return fmt::format("cell {} holds a formula without its result", cell());
+        case cell_kind::malformed:
+            return fmt::format("cell {} holds \"{}\", which is not of the cell's type", cell(),
+                               row.text(column));
+        case cell_kind::too_long:
+            return fmt::format("cell {} is longer than a cell may be", cell());
+        case cell_kind::empty:
+        case cell_kind::text:
+            break;
+    }
+    if (row.text(column).find('\0') != std::string_view::npos) {
+        return fmt::format("cell {} holds a NUL character", cell());
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool is_blank_row(const sheet_row& row) {
+    for (std::size_t column = 0; column < row.width(); ++column) {
+        const cell_kind kind = row.kind(column);
+        if (kind != cell_kind::empty && kind != cell_kind::text) return false;
+        if (!is_blank(row.text(column))) return false;
+    }
+    return true;
+}
+
+std::optional<std::string> find_fault(const sheet_row& row, const header_map& columns,
+                                      const check_options& options) {
+    if (row.width() < columns.needed_width() && !options.pad_short) {
+        return fmt::format("insufficient columns: {} of {} cells", row.width(),
+                           columns.needed_width());
+    }
+    for (std::size_t field = 0; field < business_columns.size(); ++field) {
+        if (auto fault = fault_of_cell(row, columns.column(field))) return fault;
+    }
+    if (is_blank(row.text(columns.column(name_column)))) return "the name is empty";
+
+    if (options.check_formats) {
+        const std::string_view email = row.text(columns.column(email_column));
+        if (!email.empty() && !looks_like_email(email)) return "the email is not an address";
+        const std::string_view website = row.text(columns.column(website_column));
+        if (!website.empty() && !looks_like_website(website)) return "the website is not a URL";
+    }
+    return std::nullopt;
+}
+
+business make_business(const sheet_row& row, const header_map& columns) {
+    business result;
+    for (std::size_t field = 0; field < business_columns.size(); ++field) {
+        result.fields[field] = row.text(columns.column(field));
+    }
+    return result;
+}
+
+}  // namespace excel_to_db

@@ -1,0 +1,29 @@
+// examples/excel_to_db/import/row_check.hpp — from a row to a business, or to the fault.
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "import/business.hpp"
+#include "import/header_map.hpp"
+#include "workbook/row.hpp"
+
+namespace excel_to_db {
+
+struct check_options {
+    bool pad_short = false;      // a row that ends too early is completed with empty cells
+    bool check_formats = false;  // email and website must look like what they are called
+};
+
+/// A row with nothing in it: not imported, not counted.
+bool is_blank_row(const sheet_row& row);
+
+/// Why the row cannot be imported; nothing if it can.
+std::optional<std::string> find_fault(const sheet_row& row, const header_map& columns,
+                                      const check_options& options);
+
+/// Precondition: `find_fault` found none.
+business make_business(const sheet_row& row, const header_map& columns);
+
+}  // namespace excel_to_db

@@ -1,0 +1,30 @@
+// examples/excel_to_db/import/stats.hpp — the guide's import statistics.
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace excel_to_db {
+
+struct import_stats {
+    std::uint64_t success_count = 0;  // rows that are committed
+    std::uint64_t error_count = 0;    // rows that were rejected
+    std::chrono::nanoseconds duration{0};
+
+    /// By definition, not by counting: the three numbers cannot disagree.
+    std::uint64_t total_records() const { return success_count + error_count; }
+
+    /// Committed rows a second; 0 if no time has passed.
+    double records_per_second() const;
+};
+
+/// As Go prints a duration ("1.234s", "1m30.5s", "153.2ms"), to the millisecond from one second
+/// on, else to the microsecond.
+std::string duration_text(std::chrono::nanoseconds duration);
+
+/// The guide's `stats` object.
+std::string to_json(const import_stats& stats);
+
+}  // namespace excel_to_db

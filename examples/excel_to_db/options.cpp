@@ -1,0 +1,103 @@
+// examples/excel_to_db/options.cpp — the command line, described to CLI11.
+// SPDX-License-Identifier: BSL-1.0
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <limits>
+#include <map>
+
+namespace excel_to_db {
+
+namespace {
+
+const std::map<std::string, import_method> methods = {
+    {"sequential", import_method::sequential},
+    {"concurrent", import_method::concurrent},
+    {"batch", import_method::batch},
+};
+const std::map<std::string, conflict_rule> rules = {
+    {"none", conflict_rule::none},
+    {"skip", conflict_rule::skip},
+    {"update", conflict_rule::update},
+    {"error", conflict_rule::error},
+};
+
+void add_reading_options(CLI::App& app, import_options& options) {
+    app.add_option("--sheet", options.sheet, "sheet by name or number (default: first visible)");
+    app.add_option("--workers", options.workers, "goroutines of the concurrent method")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}));
+    app.add_option("--batch-size", options.batch_size, "rows in one INSERT of the batch method")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{1}, max_batch_size));
+    app.add_flag("--pad-short", options.checks.pad_short,
+                 "complete rows that lack their last cells instead of rejecting them");
+    app.add_flag("--check-formats", options.checks.check_formats,
+                 "reject rows whose email or website does not look like one");
+}
+
+}  // namespace
+
+any_command parse_options(int argc, const char* const* argv) {
+    CLI::App app("Imports business listings from an Excel sheet into a SQLite database.",
+                 "excel_to_db");
+    app.require_subcommand(1);
+    app.footer(
+        "Exit status: 0 done, 1 failed, 2 wrong usage, 3 rows rejected under --strict,\n"
+        "130 interrupted.");
+
+    generate_command generate;
+    CLI::App* on_generate = app.add_subcommand("generate", "write a sample workbook");
+    on_generate->add_option("file", generate.file, "the .xlsx file to write")->required();
+    on_generate->add_option("--rows", generate.sample.rows, "rows below the header")
+        ->capture_default_str();
+    on_generate->add_option("--bad", generate.sample.bad, "how many of them lack cells")
+        ->capture_default_str();
+    on_generate->add_flag("--constant-memory", generate.sample.constant_memory,
+                          "write rows as they are made, without a table of shared texts");
+
+    import_command import;
+    CLI::App* on_import = app.add_subcommand("import", "import a workbook into a database");
+    on_import->add_option("file", import.file, "the workbook (.xlsx)")->required();
+    on_import->add_option("--db", import.db, "the SQLite database, created if missing")->required();
+    on_import->add_option("--method", import.options.method, "sequential, concurrent or batch")
+        ->transform(CLI::CheckedTransformer(methods, CLI::ignore_case))
+        ->default_str("batch");
+    add_reading_options(*on_import, import.options);
+    on_import
+        ->add_option("--on-conflict", import.on_conflict,
+                     "a row whose name, phone and email are stored already is inserted "
+                     "(none), left out (skip), used to update (update) or rejected (error)")
+        ->transform(CLI::CheckedTransformer(rules, CLI::ignore_case))
+        ->default_str("none");
+    on_import->add_option("--errors", import.errors, "write the rejected rows to this CSV file");
+    on_import->add_option("--max-errors", import.options.max_errors,
+                          "give up when more rows than this are rejected");
+    on_import->add_flag("--json", import.json, "print nothing but the statistics, as JSON");
+    on_import->add_flag("--strict", import.strict, "exit with 3 if any row was rejected");
+
+    compare_command compare;
+    CLI::App* on_compare =
+        app.add_subcommand("compare", "import by each method into a fresh database; print times");
+    on_compare->add_option("file", compare.file, "the workbook (.xlsx)")->required();
+    on_compare->add_option("--folder", compare.folder,
+                           "where the databases are made (default: the temporary folder)");
+    on_compare->add_option("--rounds", compare.rounds, "measure so many times, show the medians")
+        ->capture_default_str()
+        ->check(CLI::Range(1U, 1000U));
+    add_reading_options(*on_compare, compare.options);
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        for (const CLI::App* sub : app.get_subcommands()) return help_command{sub->help()};
+        return help_command{app.help()};
+    } catch (const CLI::ParseError& error) {
+        throw usage_error(error.what());
+    }
+    if (on_generate->parsed()) return generate;
+    if (on_import->parsed()) return import;
+    return compare;
+}
+
+}  // namespace excel_to_db

@@ -1,0 +1,72 @@
+// examples/excel_to_db/store/store.hpp — where businesses go: what the importer asks of a database.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   store          one database; opens sessions
+//   store_session  one connection; any goroutine may use it, one at a time
+//
+//   An embedded database blocks the thread, so its sessions wrap each call in runnel::blocking; a
+//   client of a server would park the goroutine on its socket instead. The importer cannot tell.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "import/business.hpp"
+
+namespace excel_to_db {
+
+/// The database failed (disk, lock, connection, schema), as opposed to refusing one row. Nothing
+/// of the call that threw it has been stored.
+class store_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// What happens to a row whose name, phone and email are in the table already.
+enum class conflict_rule {
+    none,    // inserted all the same
+    skip,    // left alone; counts as success
+    update,  // the stored row takes the other values; counts as success
+    error,   // rejected
+};
+
+/// Why the database will not have a row; nothing if the row is committed.
+using refusal = std::optional<std::string>;
+
+class store_session {
+public:
+    store_session() = default;
+    store_session(const store_session&) = delete;
+    store_session& operator=(const store_session&) = delete;
+    virtual ~store_session() = default;
+
+    /// Stores one row and commits it.
+    virtual refusal insert(const business& row) = 0;
+
+    /// Stores the rows, `rows_per_statement` by one INSERT, with one commit: all of them, or none.
+    virtual refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) = 0;
+
+    /// Stores the rows one by one with one commit at the end; a refused row does not touch the
+    /// others. One answer a row.
+    virtual std::vector<refusal> insert_each(std::span<const business> rows) = 0;
+};
+
+class store {
+public:
+    store() = default;
+    store(const store&) = delete;
+    store& operator=(const store&) = delete;
+    virtual ~store() = default;
+
+    /// How many sessions get more done than one: 1 where the database has a single writer.
+    virtual std::size_t useful_sessions() const = 0;
+
+    virtual std::unique_ptr<store_session> open_session() = 0;
+};
+
+}  // namespace excel_to_db

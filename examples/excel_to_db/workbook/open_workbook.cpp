@@ -1,0 +1,213 @@
+// examples/excel_to_db/workbook/open_workbook.cpp — telling what a file is; finding its sheet.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   _rels/.rels → xl/workbook.xml → xl/_rels/workbook.xml.rels → the sheet, its strings and styles
+#include "workbook/open_workbook.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <runnel/blocking.hpp>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "workbook/cell_text.hpp"
+#include "workbook/relationships.hpp"
+#include "workbook/shared_strings.hpp"
+#include "workbook/sheet_reader.hpp"
+#include "workbook/styles.hpp"
+#include "workbook/xml_parser.hpp"
+#include "workbook/zip_archive.hpp"
+
+namespace excel_to_db {
+
+namespace {
+
+std::string lowered(std::string_view text) {
+    std::string result(text);
+    for (char& c : result) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return result;
+}
+
+// ---- 1. what kind of file ----
+
+std::string first_bytes(const std::filesystem::path& file) {
+    std::error_code error;
+    const auto status = std::filesystem::status(file, error);
+    if (!std::filesystem::exists(status)) throw workbook_error("no such file");
+    if (std::filesystem::is_directory(status)) throw workbook_error("is a folder, not a workbook");
+    if (!std::filesystem::is_regular_file(status)) {
+        throw workbook_error("is not a regular file: a workbook cannot be read from a pipe");
+    }
+    return runnel::blocking([&] {
+        std::ifstream in(file, std::ios::binary);
+        if (!in) throw workbook_error("cannot be opened for reading");
+        std::array<char, 512> bytes{};
+        in.read(bytes.data(), bytes.size());
+        return std::string(bytes.data(), static_cast<std::size_t>(in.gcount()));
+    });
+}
+
+void require_zip(const std::filesystem::path& file) {
+    using namespace std::string_view_literals;
+    const std::string begin = first_bytes(file);
+    if (begin.starts_with("PK\x03\x04"sv) || begin.starts_with("PK\x05\x06"sv)) return;
+    if (begin.empty()) throw workbook_error("is empty");
+    if (begin.starts_with("\xD0\xCF\x11\xE0"sv)) {
+        throw workbook_error(
+            "is an old binary .xls workbook, or one protected by a password: "
+            "save it as an .xlsx workbook without a password");
+    }
+    const std::string text = lowered(begin);
+    if (text.find("<html") != std::string::npos || text.find("<table") != std::string::npos) {
+        throw workbook_error("is an HTML page, not an .xlsx workbook");
+    }
+    throw workbook_error("is not an .xlsx workbook");
+}
+
+// ---- 2. which sheet ----
+
+struct sheet_entry {
+    std::string name;
+    std::string relationship;
+    bool visible;
+};
+
+class workbook_handler final : public xml_handler {
+public:
+    explicit workbook_handler(std::size_t max) : max_(max) {}
+
+    void on_start(std::string_view element, const xml_attributes& attributes) override {
+        if (element == "workbookPr") {
+            const auto value = attributes.find("date1904");
+            from_1904 = value == "1" || value == "true";
+        } else if (element == "sheets") {
+            in_sheets_ = true;
+        } else if (element == "sheet" && in_sheets_) {
+            if (sheets.size() == max_) throw workbook_error("lists too many sheets");
+            sheets.push_back({std::string(attributes.find("name").value_or("")),
+                              std::string(attributes.find("id").value_or("")),
+                              attributes.find("state").value_or("visible") == "visible"});
+        }
+    }
+
+    void on_end(std::string_view element) override {
+        if (element == "sheets") in_sheets_ = false;
+    }
+
+    std::vector<sheet_entry> sheets;
+    bool from_1904 = false;
+
+private:
+    std::size_t max_;
+    bool in_sheets_ = false;
+};
+
+std::string names_of(const std::vector<sheet_entry>& sheets) {
+    constexpr std::size_t shown = 10;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(sheets.size(), shown); ++i) {
+        names += (i == 0 ? "\"" : ", \"") + sheets[i].name + "\"";
+    }
+    return sheets.size() > shown ? names + ", …" : names;
+}
+
+const sheet_entry& choose(const std::vector<sheet_entry>& sheets, std::string_view wanted) {
+    if (sheets.empty()) throw workbook_error("has no worksheet");
+    const auto found = [&](auto test) -> const sheet_entry* {
+        const auto it = std::find_if(sheets.begin(), sheets.end(), test);
+        return it == sheets.end() ? nullptr : &*it;
+    };
+    if (wanted.empty()) {
+        if (const auto* s = found([](const auto& sheet) { return sheet.visible; })) return *s;
+        throw workbook_error("has only hidden sheets: name one of " + names_of(sheets));
+    }
+    if (const auto* s = found([&](const auto& sheet) { return sheet.name == wanted; })) return *s;
+    const std::string low = lowered(wanted);
+    if (const auto* s = found([&](const auto& sheet) { return lowered(sheet.name) == low; })) {
+        return *s;
+    }
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
+    if (error == std::errc{} && end == wanted.data() + wanted.size() && number >= 1 &&
+        number <= sheets.size()) {
+        return sheets[number - 1];
+    }
+    throw workbook_error("has no sheet \"" + std::string(wanted) + "\"; it has " +
+                         names_of(sheets));
+}
+
+// ---- 3. the sheet and what it needs ----
+
+std::string find_workbook_part(zip_archive& zip) {
+    for (const auto& [id, target] : read_relationships(zip, "")) {
+        if (target.role == "officeDocument" && zip.contains(target.part)) {
+            if (lowered(target.part).ends_with(".bin")) {
+                throw workbook_error("is a binary .xlsb workbook: save it as .xlsx");
+            }
+            return target.part;
+        }
+    }
+    if (zip.contains("xl/workbook.xml")) return "xl/workbook.xml";
+    if (zip.contains("content.xml")) {
+        throw workbook_error("is an OpenDocument file: save it as .xlsx");
+    }
+    throw workbook_error("is a zip file, but no workbook");
+}
+
+class xlsx_sheet final : public row_source {
+public:
+    xlsx_sheet(const std::filesystem::path& file, std::string_view wanted,
+               const workbook_limits& limits)
+        : zip_(file, limits), strings_(limits) {
+        const std::string workbook = find_workbook_part(zip_);
+        workbook_handler book(limits.sheets_and_parts);
+        xml_parser(zip_.open(workbook), book, limits).parse_all();
+        const auto parts = read_relationships(zip_, workbook);
+
+        // Chart and macro sheets have no rows.
+        std::erase_if(book.sheets, [&](const sheet_entry& sheet) {
+            const auto part = parts.find(sheet.relationship);
+            return part != parts.end() && part->second.role != "worksheet";
+        });
+        const sheet_entry& sheet = choose(book.sheets, wanted);
+        name_ = sheet.name;
+        const auto part = parts.find(sheet.relationship);
+        if (part == parts.end()) {
+            throw workbook_error("is damaged: it does not say where sheet \"" + name_ + "\" is");
+        }
+
+        for (const auto& [id, target] : parts) {
+            if (target.role == "sharedStrings") strings_.read(zip_, target.part);
+            if (target.role == "styles") styles_ = cell_styles(zip_, target.part);
+        }
+        reader_.emplace(zip_.open(part->second.part), strings_, styles_, book.from_1904, limits);
+    }
+
+    const std::string& sheet_name() const override { return name_; }
+    bool next(sheet_row& row) override { return reader_->next(row); }
+
+private:
+    zip_archive zip_;
+    shared_strings strings_;
+    cell_styles styles_;
+    std::string name_;
+    std::optional<sheet_reader> reader_;
+};
+
+}  // namespace
+
+std::unique_ptr<row_source> open_workbook(const std::filesystem::path& file, std::string_view sheet,
+                                          const workbook_limits& limits) {
+    require_zip(file);
+    return std::make_unique<xlsx_sheet>(file, sheet, limits);
+}
+
+}  // namespace excel_to_db

@@ -1,0 +1,271 @@
+// tests/excel_to_db_command_test.cpp — the program itself: its output, its exit status, its signals.
+// SPDX-License-Identifier: BSL-1.0
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "excel_to_db_support.hpp"
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+extern char** environ;
+
+using test::query;
+
+namespace {
+
+struct result {
+    int status = -1;  // 128 + the signal's number if one killed it
+    std::string out;
+    std::string err;
+};
+
+// The program, started with its output going to files in a folder.
+class process {
+public:
+    process(const test::temporary_folder& folder, std::vector<std::string> arguments)
+        : out_(folder / "stdout.txt"), err_(folder / "stderr.txt") {
+        arguments.insert(arguments.begin(), EXCEL_TO_DB_PROGRAM);
+        std::vector<char*> argv;
+        for (std::string& argument : arguments) argv.push_back(argument.data());
+        argv.push_back(nullptr);
+
+        posix_spawn_file_actions_t actions;
+        posix_spawn_file_actions_init(&actions);
+        constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC;
+        posix_spawn_file_actions_addopen(&actions, 1, out_.c_str(), flags, 0600);
+        posix_spawn_file_actions_addopen(&actions, 2, err_.c_str(), flags, 0600);
+        const int error =
+            posix_spawn(&pid_, EXCEL_TO_DB_PROGRAM, &actions, nullptr, argv.data(), environ);
+        posix_spawn_file_actions_destroy(&actions);
+        if (error != 0) throw std::runtime_error("cannot start the program");
+    }
+    process(const process&) = delete;
+    process& operator=(const process&) = delete;
+    ~process() {
+        if (pid_ > 0) {
+            ::kill(pid_, SIGKILL);
+            waitpid(pid_, nullptr, 0);
+        }
+    }
+
+    void signal(int number) const { ::kill(pid_, number); }
+
+    result wait() {
+        int status = 0;
+        waitpid(pid_, &status, 0);
+        pid_ = 0;
+        return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+                test::read_text(out_), test::read_text(err_)};
+    }
+
+private:
+    std::filesystem::path out_;
+    std::filesystem::path err_;
+    pid_t pid_ = 0;
+};
+
+struct fixture {
+    test::temporary_folder folder;
+    std::string book = (folder / "sample.xlsx").string();
+    std::string db = (folder / "out.db").string();
+    std::string errors = (folder / "errors.csv").string();
+
+    result run(std::vector<std::string> arguments) const {
+        return process(folder, std::move(arguments)).wait();
+    }
+    void generate(int rows, int bad) const {
+        REQUIRE(
+            run({"generate", book, "--rows", std::to_string(rows), "--bad", std::to_string(bad)})
+                .status == 0);
+    }
+    std::string rows_in_db() const { return query(db, "SELECT count(*) FROM businesses"); }
+};
+
+// Failures are one line on stderr, and nothing else.
+void check_complaint(const result& r, int status, const std::string& part) {
+    CHECK(r.status == status);
+    CHECK(r.out.empty());
+    CHECK(r.err.starts_with("excel_to_db: "));
+    CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
+    CHECK(r.err.ends_with('\n'));
+    INFO(r.err);
+    CHECK(test::contains(r.err, part));
+}
+
+}  // namespace
+
+TEST_CASE("the three methods print the guide's statistics, alone, as JSON") {
+    const fixture f;
+    f.generate(10'000, 13);
+    int imports = 0;
+    for (const std::string method : {"sequential", "concurrent", "batch"}) {
+        const result r = f.run({"import", f.book, "--db", f.db, "--method", method, "--json"});
+        CHECK(r.status == 0);
+        CHECK(r.err.empty());
+        const auto stats = nlohmann::json::parse(r.out);
+        CHECK(stats.size() == 5);
+        CHECK(stats.at("total_records") == 10'000);
+        CHECK(stats.at("success_count") == 9'987);
+        CHECK(stats.at("error_count") == 13);
+        CHECK(stats.at("duration").get<std::string>().ends_with("s"));
+        CHECK(stats.at("records_per_second").get<double>() > 0);
+        CHECK(f.rows_in_db() == std::to_string(9'987 * ++imports));
+    }
+}
+
+TEST_CASE("the summary is readable, and rejected rows go to the errors file") {
+    const fixture f;
+    f.generate(20, 2);
+    const result r = f.run({"import", f.book, "--db", f.db, "--errors", f.errors});
+    CHECK(r.status == 0);
+    CHECK(r.err.empty());
+    CHECK(test::contains(r.out, "sheet \"Sheet1\""));
+    CHECK(test::contains(r.out, "success          18\n"));
+    CHECK(test::contains(r.out, "errors            2\n"));
+    CHECK(test::contains(r.out, "row 7: insufficient columns: 3 of 9 cells\n"));
+
+    const std::string csv = test::read_text(f.errors);
+    CHECK(
+        csv.starts_with("sheet_row,reason,Name,Category,Phone,Email,Address,City,Country,"
+                        "Website,Description\n7,insufficient columns: 3 of 9 cells,"));
+    CHECK(test::contains(csv, "\n17,insufficient columns: 4 of 9 cells,"));
+    CHECK(std::count(csv.begin(), csv.end(), '\n') == 3);
+}
+
+TEST_CASE("rejected rows are an error only under --strict") {
+    const fixture f;
+    f.generate(20, 2);
+    CHECK(f.run({"import", f.book, "--db", f.db}).status == 0);
+    CHECK(f.run({"import", f.book, "--db", f.db, "--strict"}).status == 3);
+    CHECK(f.rows_in_db() == "36");
+    f.generate(20, 0);
+    CHECK(f.run({"import", f.book, "--db", f.db, "--strict"}).status == 0);
+}
+
+TEST_CASE("a file imported twice is doubled, or not, as asked") {
+    const fixture f;
+    f.generate(50, 0);
+    const auto import = [&](const std::string& rule) {
+        return f.run({"import", f.book, "--db", f.db, "--on-conflict", rule, "--json"}).out;
+    };
+    import("none");
+    import("none");
+    CHECK(f.rows_in_db() == "100");
+    CHECK(nlohmann::json::parse(import("skip")).at("success_count") == 50);
+    CHECK(nlohmann::json::parse(import("update")).at("success_count") == 50);
+    CHECK(nlohmann::json::parse(import("error")).at("error_count") == 50);
+    CHECK(f.rows_in_db() == "100");
+}
+
+TEST_CASE("compare prints the guide's table and leaves nothing behind") {
+    const fixture f;
+    f.generate(300, 3);
+    std::filesystem::create_directory(f.folder / "work");
+    const result r = f.run({"compare", f.book, "--folder", (f.folder / "work").string()});
+    CHECK(r.status == 0);
+    CHECK(r.err.empty());
+    for (const char* part : {"Method", "Records/sec", "Speedup", "Sequential", "1.0x", "Concurrent",
+                             "Batch", "faster", "300 rows: 297 imported, 3 rejected"}) {
+        INFO(part);
+        CHECK(test::contains(r.out, part));
+    }
+    CHECK(std::filesystem::is_empty(f.folder / "work"));
+}
+
+TEST_CASE("bad input is refused with one line, before anything is written") {
+    const fixture f;
+    f.generate(100, 1);
+    const auto import = [&](const std::string& file) {
+        return f.run({"import", file, "--db", f.db, "--json"});
+    };
+    const auto file = [&](const std::string& content) {
+        test::write_text(f.folder / "bad.xlsx", content);
+        return (f.folder / "bad.xlsx").string();
+    };
+    const std::string whole = test::read_text(f.book);
+
+    check_complaint(import((f.folder / "none.xlsx").string()), 1, "none.xlsx: no such file");
+    check_complaint(import(file("name;phone\n")), 1, "not an .xlsx workbook");
+    check_complaint(import(file(whole.substr(0, whole.size() / 2))), 1, "truncated");
+    check_complaint(import(file("")), 1, "is empty");
+    f.generate(0, 0);
+    check_complaint(import(f.book), 1, "has no rows");
+    f.generate(5, 0);
+    check_complaint(f.run({"import", f.book, "--db", f.db, "--sheet", "Prices"}), 1,
+                    "no sheet \"Prices\"");
+    check_complaint(f.run({"compare", (f.folder / "none.xlsx").string()}), 1, "no such file");
+    CHECK_FALSE(std::filesystem::exists(f.db));
+
+    check_complaint(
+        f.run({"import", f.book, "--db", f.db, "--errors", (f.folder / "no/errors.csv").string()}),
+        1, "cannot write");
+    CHECK_FALSE(std::filesystem::exists(f.db));
+    check_complaint(f.run({"import", f.book, "--db", f.db, "--errors", f.book}), 1,
+                    "must not be the workbook");
+    check_complaint(f.run({"import", f.book, "--db", (f.folder / "no/out.db").string()}), 1,
+                    "unable to open");
+    check_complaint(f.run({"generate", (f.folder / "no/s.xlsx").string()}), 1, "cannot be written");
+}
+
+TEST_CASE("wrong usage is told in one line, and help in many") {
+    const fixture f;
+    check_complaint(f.run({}), 2, "--help");
+    check_complaint(f.run({"import", f.book}), 2, "--db");
+    check_complaint(f.run({"import", f.book, "--db", f.db, "--method", "magic"}), 2, "--method");
+    check_complaint(f.run({"import", f.book, "--db", f.db, "--batch-size", "0"}), 2, "batch-size");
+    const result r = f.run({"import", "--help"});
+    CHECK(r.status == 0);
+    CHECK(test::contains(r.out, "--on-conflict"));
+}
+
+TEST_CASE("damage in the middle is reported together with what was committed") {
+    const fixture f;
+    std::string rows = test::header_row();
+    for (std::uint32_t row = 2; row < 152; ++row) {
+        rows += test::business_row(row, "n" + std::to_string(row));
+    }
+    test::write_zip(f.book, test::one_sheet(rows + "<row r=\"3\"/>"));
+    check_complaint(f.run({"import", f.book, "--db", f.db}), 1,
+                    "row 3 follows row 151; 150 rows are committed");
+    CHECK(f.rows_in_db() == "150");
+}
+
+TEST_CASE("Ctrl-C ends an import with what is committed, and the truth about it") {
+    for (const std::string method : {"sequential", "concurrent"}) {
+        for (const int number : {SIGINT, SIGTERM}) {
+            INFO(method << ", signal " << number);
+            const fixture f;
+            f.generate(60'000, 0);
+            process import(f.folder,
+                           {"import", f.book, "--db", f.db, "--method", method, "--json"});
+            // Some rows first: the table appears, then it grows.
+            const bool begun = test::eventually([&] {
+                try {
+                    return f.rows_in_db() != "0";
+                } catch (const std::exception&) {
+                    return false;  // no such table yet
+                }
+            });
+            import.signal(number);
+            const result r = import.wait();
+            CHECK(begun);
+            CHECK(r.status == 130);
+            const auto stats = nlohmann::json::parse(r.out);
+            CHECK(stats.at("success_count") > 0);
+            CHECK(stats.at("success_count") < 60'000);
+            CHECK(stats.at("total_records") == stats.at("success_count"));
+            const std::string committed = stats.at("success_count").dump();
+            CHECK(f.rows_in_db() == committed);
+            CHECK(r.err == "excel_to_db: interrupted; " + committed + " rows are committed\n");
+        }
+    }
+}
