@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 #   cmake -DPROGRAM=… -DSOURCE=… -P check_output.cmake
+cmake_minimum_required(VERSION 3.25)
 file(READ "${SOURCE}" text)
 if(NOT text MATCHES "\n// (Output|Unordered output):\n(.*)$")
     message(FATAL_ERROR "${SOURCE} ends with neither `// Output:` nor `// Unordered output:`")
@@ -22,7 +23,10 @@ foreach(which IN ITEMS expected printed)
 endforeach()
 if(order STREQUAL "Unordered output")
     foreach(which IN ITEMS expected printed)
-        string(REPLACE ";" "\\;" lines "${${which}}")
+        # These three mean something in a list.
+        string(REPLACE "[" "<" lines "${${which}}")
+        string(REPLACE "]" ">" lines "${lines}")
+        string(REPLACE ";" "," lines "${lines}")
         string(REPLACE "\n" ";" lines "${lines}")
         list(SORT lines)
         list(JOIN lines "\n" ${which})

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 #   cmake -DFILE=… -DCOMPILER=… -DINCLUDES=dir|dir… -P check.cmake
+cmake_minimum_required(VERSION 3.25)
 file(STRINGS "${FILE}" lines LIMIT_COUNT 1)
 # FATAL_ERROR would wrap the compiler's words.
 function(fail reason)

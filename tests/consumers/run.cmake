@@ -4,6 +4,7 @@
 #   cmake -DCONSUMER=… -DBUILD=… -DRUNNEL_SOURCE=… -DPREFIX=… -DVERSION=… -DGENERATOR=… -DCOMPILER=…
 #         -DBUILD_TYPE=… -P run.cmake
 #   Passes if the program called `consumer` exits with 0 and its last line is `consumer: ok`.
+cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE "${BUILD}")
 execute_process(
     COMMAND "${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${BUILD}" -G "${GENERATOR}" --no-warn-unused-cli
