@@ -16,6 +16,14 @@ def without_comments(path: pathlib.Path) -> str:
     return re.sub(r"#[^\n]*", "", path.read_text(encoding="utf-8"))
 
 
+def loops_unrolled(text: str) -> str:
+    """foreach(x IN ITEMS a b) … endforeach() written out."""
+    loop = re.compile(r"foreach\((\w+) IN ITEMS ([^)]*)\)(.*?)endforeach\(\)", re.S)
+    write_out = lambda m: "".join(
+        m.group(3).replace("${" + m.group(1) + "}", item) for item in m.group(2).split())
+    return loop.sub(write_out, text)
+
+
 # ---- headers ----
 listed = re.search(r"set\(runnel_headers\s(.*?)\)", without_comments(root / "CMakeLists.txt"), re.S)
 listed = listed.group(1).split()
@@ -31,7 +39,7 @@ for part in ("tests", "examples", "bench"):
     named = set()
     for lists in (root / part).rglob("CMakeLists.txt"):
         text = re.sub(r"\$\{(PROJECT|CMAKE)_SOURCE_DIR\}", str(root), without_comments(lists))
-        text = text.replace("${CMAKE_CURRENT_SOURCE_DIR}", str(lists.parent))
+        text = loops_unrolled(text.replace("${CMAKE_CURRENT_SOURCE_DIR}", str(lists.parent)))
         for word in re.findall(r"[\w./+-]+\.cpp", text):
             source = (lists.parent / word).resolve()
             named.add(source)
