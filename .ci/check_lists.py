@@ -35,8 +35,9 @@ for name in sorted(set(listed) - present):
 
 # ---- sources under tests/, examples/ and bench/ ----
 checked = 0
-for part in ("tests", "examples", "bench"):
-    named = set()
+named = set()
+parts = ("tests", "examples", "bench")
+for part in parts:
     for lists in (root / part).rglob("CMakeLists.txt"):
         text = re.sub(r"\$\{(PROJECT|CMAKE)_SOURCE_DIR\}", str(root), without_comments(lists))
         text = loops_unrolled(text.replace("${CMAKE_CURRENT_SOURCE_DIR}", str(lists.parent)))
@@ -45,6 +46,7 @@ for part in ("tests", "examples", "bench"):
             named.add(source)
             if not source.exists() and "consumers" not in lists.parts:
                 problems.append(f"{lists.relative_to(root)} names {word}, which is not there")
+for part in parts:
     for source in sorted((root / part).rglob("*.cpp")):
         checked += 1
         if source.resolve() not in named:
