@@ -28,6 +28,7 @@ words = {
     r"\bforced_unwind\b": set(),
     r"\bontop_fcontext\b": set(),
     r"\bboost::context::(fiber|continuation)\b": set(),
+    r"^using namespace\b": set(),
 }
 
 
