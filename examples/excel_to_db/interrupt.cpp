@@ -26,7 +26,7 @@ interrupt_watch::interrupt_watch() : context_(runnel::with_cancel(runnel::backgr
     const sigset_t signals = watched_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     // A shell starts background jobs with SIGINT ignored, and what is ignored never becomes pending.
-    struct sigaction by_default {};
+    struct sigaction by_default{};
     by_default.sa_handler = SIG_DFL;
     sigaction(SIGINT, &by_default, nullptr);
     sigaction(SIGTERM, &by_default, nullptr);
