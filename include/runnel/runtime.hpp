@@ -229,7 +229,10 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     using Function = std::remove_reference_t<F>;
     s.ensure_started();
     inside_run inside(s);
-    auto scope = std::make_unique<run_scope>();
+    struct release_scope {
+        void operator()(run_scope* r) const noexcept { r->release(); }
+    };
+    const std::unique_ptr<run_scope, release_scope> scope(new run_scope);
     s.add_scope(scope.get());
     run_state<Function, R> state{std::addressof(function), {}, {}, inside, {}};
     const auto main_function = [&state] { state.call(); };
@@ -240,8 +243,6 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     if (!s.end_scope(scope.get(), deadline_after(s.options().stop_grace))) {
         give_up_waiting(state.exit_status());
     }
-    // Goroutines that ended with the run refer to its scope for ever.
-    if (scope->left_behind.load(memory_order_relaxed)) static_cast<void>(scope.release());
     if (state.error != nullptr) std::rethrow_exception(state.error);
     if constexpr (std::is_reference_v<R>) {
         return static_cast<R>(**state.value);

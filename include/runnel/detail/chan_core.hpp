@@ -65,6 +65,15 @@ inline void note_failure(std::exception_ptr* place) noexcept {
     if (place != nullptr) *place = std::current_exception();
 }
 
+/// Something that lives and ends with a channel: the timer that sends on it.
+class chan_attachment {
+public:
+    chan_attachment() = default;
+    chan_attachment(const chan_attachment&) = delete;
+    chan_attachment& operator=(const chan_attachment&) = delete;
+    virtual ~chan_attachment() = default;
+};
+
 /// What all channels share, whatever they carry. A handle owns one reference.
 class chan_base : public done_source {
 public:
@@ -157,6 +166,9 @@ public:
     /// Looks unbuffered from outside (len and cap are 0), as Go's timer channels do.
     void look_unbuffered() noexcept { rendezvous_ = true; }
 
+    /// Before the channel is shared. It is destroyed with the last handle, before what is buffered.
+    void attach(chan_attachment* a) noexcept { attachment_ = a; }
+
 protected:
     virtual ~chan_base() = default;
     virtual void destroy() noexcept = 0;
@@ -170,6 +182,7 @@ protected:
     atomic<bool> sender_waits_{false};         // written under lock: a hint for may_receive()
     atomic<bool> receiver_waits_{false};       // likewise for may_send()
     std::exception_ptr error_;                 // written once, before closed
+    chan_attachment* attachment_ = nullptr;    // written once, before the channel is shared
 };
 
 template <class T>
@@ -344,6 +357,7 @@ protected:
     chan_core(std::size_t capacity, bool unbounded) noexcept : chan_base(capacity, unbounded) {}
 
     ~chan_core() override {
+        delete attachment_;
         while (count_.load(memory_order_relaxed) != 0) {
             std::destroy_at(front());
             drop_front();

@@ -50,9 +50,7 @@ inline void* make_context(stack* s, context_entry entry) noexcept {
     s->asan_fake_stack = nullptr;
 #endif
 #if RUNNEL_TSAN
-    // A loop that was left for good leaves its fiber in an unknown state.
-    if (s->tsan_loop != nullptr) __tsan_destroy_fiber(s->tsan_loop);
-    s->tsan_loop = __tsan_create_fiber(0);
+    if (s->tsan_loop == nullptr) s->tsan_loop = __tsan_create_fiber(0);
 #endif
     return boost::context::detail::make_fcontext(s->top(), s->usable(), entry);
 }

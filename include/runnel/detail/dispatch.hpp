@@ -272,10 +272,14 @@ RUNNEL_NOINLINE inline void rotate(worker* w, stack* self, goroutine* g) noexcep
 
 [[noreturn]] inline void loop_entry(transfer t) {
     entered();
-    tsan::set_depth(0);
-    tsan::begin_ignore();  // a loop is the runtime's own code and nothing else
     auto* w = static_cast<worker*>(t.data);
     stack* self = w->entering;
+#if RUNNEL_TSAN
+    // A loop is the runtime's own code and nothing else, also one that was left for good before.
+    tsan::set_depth(self->loop_has_run ? 1 : 0);
+    if (!self->loop_has_run) tsan::begin_ignore();
+    self->loop_has_run = true;
+#endif
     land(t);
     *w->exceptions = exception_state{};
     worker_loop(self);

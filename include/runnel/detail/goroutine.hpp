@@ -110,8 +110,13 @@ struct run_scope {
     atomic<bool> swept{false};             // its goroutines have been marked as abandoned
     atomic<bool> watched{false};           // somebody waits for `changes` to move
     atomic<std::uint32_t> changes{0};      // a futex word: bumped when a goroutine of the scope ends
-    atomic<bool> left_behind{false};       // goroutines refer to it for ever
+    atomic<std::uint32_t> references{1};   // run()'s, timers'; goroutines left behind keep one for ever
     run_scope* next = nullptr;             // guarded by the scheduler's scope_lock_
+
+    void retain() noexcept { references.fetch_add(1, memory_order_relaxed); }
+    void release() noexcept {
+        if (references.fetch_sub(1, memory_order_acq_rel) == 1) delete this;
+    }
 };
 
 /// The callable and its arguments are stored in the control block up to this size.

@@ -725,7 +725,7 @@ inline bool scheduler::end_scope(run_scope* scope, time_point deadline) noexcept
         }
     });
     abandoned_.fetch_add(left, memory_order_release);
-    if (left != 0) scope->left_behind.store(true, memory_order_relaxed);
+    if (left != 0) scope->retain();  // they refer to it for ever
     scope->swept.store(true, memory_order_relaxed);
     spin_guard g(scope_lock_);
     for (run_scope** at = &scopes_; *at != nullptr; at = &(*at)->next) {

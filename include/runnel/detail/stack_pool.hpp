@@ -42,6 +42,7 @@ struct stack {
     void* asan_fake_stack = nullptr;
     void* tsan_loop = nullptr;           // the sanitizer's fiber of the loop that runs on it,
     void* tsan_goroutine = nullptr;      // and of the goroutines that it calls, one after the other
+    bool loop_has_run = false;           // so that fiber ignores what the runtime does already
     bool has_run = false;                // under the thread sanitizer: since it was last rotated
     bool shallow = false;                // while free: its deep pages have been given back
     std::size_t size_of_system_stack = 0;  // set where it stands for a thread's own stack
