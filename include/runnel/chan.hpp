@@ -26,11 +26,6 @@
 namespace runnel {
 inline namespace v0 {
 
-/// Go's struct{}: a value that says nothing but that it came.
-struct unit {
-    friend constexpr bool operator==(unit, unit) noexcept { return true; }
-};
-
 /// How an operation that may give up has ended.
 enum class op_status { ok, would_block, closed, timeout, canceled };
 

@@ -4,14 +4,28 @@
 //   Layer   6
 #pragma once
 
+#include <runnel/barrier.hpp>
 #include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
+#include <runnel/condition_variable.hpp>
+#include <runnel/context.hpp>
 #include <runnel/debug.hpp>
 #include <runnel/error.hpp>
 #include <runnel/future.hpp>
 #include <runnel/go.hpp>
+#include <runnel/group.hpp>
+#include <runnel/latch.hpp>
 #include <runnel/local.hpp>
+#include <runnel/mutex.hpp>
+#include <runnel/once.hpp>
+#include <runnel/pool.hpp>
 #include <runnel/runtime.hpp>
 #include <runnel/select.hpp>
+#include <runnel/semaphore.hpp>
+#include <runnel/shared_mutex.hpp>
+#include <runnel/singleflight.hpp>
+#include <runnel/sync.hpp>
 #include <runnel/thread_lock.hpp>
+#include <runnel/time.hpp>
 #include <runnel/version.hpp>
+#include <runnel/wait_group.hpp>

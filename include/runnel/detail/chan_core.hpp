@@ -29,6 +29,12 @@
 
 namespace runnel {
 inline namespace v0 {
+
+/// Go's struct{}: a value that says nothing but that it came.
+struct unit {
+    friend constexpr bool operator==(unit, unit) noexcept { return true; }
+};
+
 namespace detail {
 
 [[noreturn]] RUNNEL_NOINLINE inline void throw_send_on_closed() {

@@ -357,15 +357,9 @@ struct thread_entry {
 
 private:
     static void find_thread_stack(worker* w) noexcept {
-        pthread_attr_t attributes;
-        if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
-            void* bottom = nullptr;
-            std::size_t size = 0;
-            ::pthread_attr_getstack(&attributes, &bottom, &size);
-            w->thread_stack.bottom = static_cast<std::byte*>(bottom);
-            w->thread_stack.size_of_system_stack = size;
-            ::pthread_attr_destroy(&attributes);
-        }
+        const thread_stack_bounds bounds = find_stack_of_thread();
+        w->thread_stack.bottom = static_cast<std::byte*>(bounds.bottom);
+        w->thread_stack.size_of_system_stack = bounds.size;
 #if RUNNEL_TSAN
         w->thread_stack.tsan_loop = __tsan_get_current_fiber();
 #endif

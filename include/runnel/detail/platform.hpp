@@ -124,6 +124,22 @@ private:
 
 RUNNEL_NOINLINE inline int thread_id() noexcept { return static_cast<int>(::syscall(SYS_gettid)); }
 
+struct thread_stack_bounds {
+    void* bottom = nullptr;
+    std::size_t size = 0;
+};
+
+/// Of the system's stack of the present thread.
+RUNNEL_NOINLINE inline thread_stack_bounds find_stack_of_thread() noexcept {
+    thread_stack_bounds bounds;
+    pthread_attr_t attributes;
+    if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
+        ::pthread_attr_getstack(&attributes, &bounds.bottom, &bounds.size);
+        ::pthread_attr_destroy(&attributes);
+    }
+    return bounds;
+}
+
 /// Starts a detached thread with every asynchronous signal blocked. Returns an errno value.
 inline int start_thread(void* (*entry)(void*), void* arg, pthread_t* out = nullptr) noexcept {
     sigset_t all;
