@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "excel_to_db_support.hpp"
@@ -55,6 +56,15 @@ public:
             ::kill(pid_, SIGKILL);
             waitpid(pid_, nullptr, 0);
         }
+    }
+
+    bool has_open(const std::string& file) const {
+        std::error_code error;
+        const std::string folder = "/proc/" + std::to_string(pid_) + "/fd";
+        for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+            if (std::filesystem::read_symlink(entry.path(), error) == file) return true;
+        }
+        return false;
     }
 
     void signal(int number) const { ::kill(pid_, number); }
@@ -237,6 +247,24 @@ TEST_CASE("damage in the middle is reported together with what was committed") {
     check_complaint(f.run({"import", f.book, "--db", f.db}), 1,
                     "row 3 follows row 151; 150 rows are committed");
     CHECK(f.rows_in_db() == "150");
+}
+
+TEST_CASE("Ctrl-C ends the wait for a locked database") {
+    const fixture f;
+    f.generate(10, 0);
+    REQUIRE(f.run({"import", f.book, "--db", f.db}).status == 0);
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open(f.db.c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+    process import(f.folder, {"import", f.book, "--db", f.db});
+    // It opens the database before it waits for the lock.
+    const bool opened = test::eventually([&] { return import.has_open(f.db); });
+    import.signal(SIGINT);
+    const result r = import.wait();
+    sqlite3_close(other);
+    CHECK(opened);
+    check_complaint(r, 130, "interrupted; 0 rows are committed");
+    CHECK(f.rows_in_db() == "10");
 }
 
 TEST_CASE("Ctrl-C ends an import with what is committed, and the truth about it") {

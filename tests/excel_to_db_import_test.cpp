@@ -435,6 +435,21 @@ TEST_CASE("an import that is cancelled before it begins writes nothing") {
     });
 }
 
+TEST_CASE("a lock that is no longer waited for is part of the cancellation") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {2'000, 0, false});
+        runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+        watched_store store(f.db, [&](std::size_t committed, std::size_t) {
+            if (committed < 100) return;
+            ctx.cancel();
+            throw store_error("database is locked");
+        });
+        const import_report report = f.run(method, store, ctx);
+        CHECK(report.ending == import_ending::canceled);
+        CHECK(report.stats.success_count == f.rows_in_db());
+    });
+}
+
 TEST_CASE("a database that fails in the middle ends the import with the truth") {
     each_method([](fixture& f, import_method method) {
         write_sample(f.book, {2'000, 0, false});
@@ -606,6 +621,12 @@ TEST_CASE("rejected rows are written as CSV, guarded against being run as formul
           "9,y,Zürich,,\n");
     CHECK(test::contains(test::message_of([&] { rejected_csv(folder / "no/errors.csv"); }),
                          "cannot write"));
+    test::write_text(folder / "old.csv", "old");
+    rejected_csv again(folder / "old.csv");
+    CHECK(test::read_text(folder / "old.csv") == "old");
+    again.begin(row(1, {"A"}));
+    again.end();
+    CHECK(test::read_text(folder / "old.csv") == "sheet_row,reason,A\n");
     rejected_csv full("/dev/full");
     CHECK(test::contains(test::message_of([&] { full.begin(row(1, {"Name"})); }), "cannot write"));
 }

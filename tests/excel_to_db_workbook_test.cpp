@@ -178,7 +178,8 @@ TEST_CASE("what is no value is named as such") {
     const sheet_row row =
         read_parts(one_sheet("<row><c t=\"e\"><v>#DIV/0!</v></c><c><f>1+1</f></c>"
                              "<c><v>abc</v></c><c s=\"0\"/><c t=\"s\"/>"
-                             "<c t=\"str\"><f>B1</f><v></v></c><c t=\"b\"><v>2</v></c></row>"))
+                             "<c t=\"str\"><f>B1</f><v></v></c><c t=\"b\"><v>2</v></c>"
+                             "<c><f>1+1</f><v></v></c><c t=\"s\"><v/></c></row>"))
             .at(0);
     CHECK(row.kind(0) == cell_kind::error);
     CHECK(row.text(0) == "#DIV/0!");
@@ -189,7 +190,9 @@ TEST_CASE("what is no value is named as such") {
     CHECK(row.kind(4) == cell_kind::empty);
     CHECK(row.kind(5) == cell_kind::empty);
     CHECK(row.kind(6) == cell_kind::malformed);
-    CHECK(row.width() == 7);
+    CHECK(row.kind(7) == cell_kind::no_value);
+    CHECK(row.kind(8) == cell_kind::empty);
+    CHECK(row.width() == 9);
 }
 
 TEST_CASE("a cell may hold 32767 characters and not one more") {

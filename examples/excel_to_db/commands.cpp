@@ -111,6 +111,10 @@ int import_file(const runnel::context& ctx, const import_command& command) {
         db = std::make_unique<sqlite_store>(command.db, command.on_conflict,
                                             [&ctx] { return static_cast<bool>(ctx.err()); });
     } catch (...) {
+        if (ctx.err()) {
+            complain("interrupted; " + committed_text({}));
+            return exit_interrupted;
+        }
         complain(explain(std::current_exception(), command));
         return exit_failed;
     }

@@ -35,6 +35,7 @@ interrupt_watch::interrupt_watch() : context_(runnel::with_cancel(runnel::backgr
 
 interrupt_watch::~interrupt_watch() {
     ending_.store(true, std::memory_order_release);  // seen by watch() once it is woken
+    // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it is blocked, and only ends sigwait()
     pthread_kill(thread_.native_handle(), SIGTERM);
     thread_.join();
 }

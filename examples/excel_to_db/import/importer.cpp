@@ -24,6 +24,17 @@ std::optional<sheet_row> next_row(row_source& source, std::uint64_t& skipped) {
     return std::nullopt;
 }
 
+bool is_store_error(const std::exception_ptr& failure) {
+    try {
+        if (failure) std::rethrow_exception(failure);
+    } catch (const store_error&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+    return false;
+}
+
 }  // namespace
 
 importer::importer(const std::filesystem::path& file, import_options options)
@@ -81,6 +92,8 @@ import_report importer::run(const runnel::context& ctx, store& db, rejected_sink
     report.skipped_count = rows.skipped();
     report.first_rejected = std::move(results.first_rejected);
     report.failure = run.failure();
+    // Whoever waited for a locked database has given up because of the cancellation.
+    if (ctx.err() && is_store_error(report.failure)) report.failure = nullptr;
     // A cancellation that came after the last row was settled has changed nothing.
     if (report.failure) {
         report.ending = import_ending::failed;

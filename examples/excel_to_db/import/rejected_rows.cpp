@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "import/rejected_rows.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <runnel/blocking.hpp>
@@ -35,13 +37,15 @@ void append_field(std::string& out, std::string_view text) {
 rejected_csv::rejected_csv(std::filesystem::path file) : path_(std::move(file)) {
     // errno belongs to the thread: it is read before the goroutine may go on upon another one.
     const int error = runnel::blocking([&] {
-        file_.reset(std::fopen(path_.c_str(), "wb"));
+        file_.reset(std::fopen(path_.c_str(), "ab"));
         return file_ ? 0 : errno;
     });
     if (error != 0) fail(error);
 }
 
 void rejected_csv::begin(const sheet_row& header) {
+    // A pipe or a terminal cannot be emptied, and need not be.
+    runnel::blocking([&] { static_cast<void>(::ftruncate(::fileno(file_.get()), 0) == 0); });
     width_ = header.width();
     pending_ = "sheet_row,reason";
     append_cells(header);

@@ -40,8 +40,8 @@ public:
 /// phone numbers begin with them.
 class rejected_csv final : public rejected_sink {
 public:
-    /// Creates or empties the file. Throws `errors_file_error`, as every call does that cannot
-    /// write.
+    /// Opens the file, creating it if need be; what it holds is lost only when an import begins.
+    /// Throws `errors_file_error`, as every call does that cannot write.
     explicit rejected_csv(std::filesystem::path file);
 
     void begin(const sheet_row& header) override;

@@ -158,7 +158,8 @@ void sheet_reader::start_cell(const xml_attributes& attributes) {
 
 void sheet_reader::end_cell() {
     in_cell_ = false;
-    if (!has_value_) {
+    // Only a text may be empty and yet a value: the result of ="".
+    if (!has_value_ || (type_ != cell_type::text && is_blank(value_))) {
         set_cell(has_formula_ ? cell_kind::no_value : cell_kind::empty, {});
         return;
     }
@@ -192,10 +193,6 @@ void sheet_reader::end_cell() {
 }
 
 void sheet_reader::set_number() {
-    if (is_blank(value_)) {
-        set_cell(cell_kind::empty, {});
-        return;
-    }
     const number_look look = styles_.look(style_);
     const auto text =
         look == number_look::number ? number_text(value_) : date_text(value_, look, from_1904_);
