@@ -102,11 +102,20 @@ class inside_run {
 public:
     explicit inside_run(scheduler& s) noexcept : s_(s), thread_(current_worker() == nullptr) {
         s_.runs.fetch_add(1, memory_order_seq_cst);
-        if (thread_) threads_inside_run.fetch_add(1, memory_order_seq_cst);
     }
-    ~inside_run() { leave(); }
+    ~inside_run() {
+        if (!started_) thread_ = false;  // no goroutine could be made, and nothing has been counted
+        leave();
+    }
     inside_run(const inside_run&) = delete;
     inside_run& operator=(const inside_run&) = delete;
+
+    /// The main goroutine has been started: until then this thread was one that might wake somebody.
+    /// It may have ended already.
+    void started() noexcept {
+        started_ = true;
+        if (thread_) threads_inside_run.fetch_add(1, memory_order_seq_cst);
+    }
 
     /// The main goroutine has ended. Called by it, or by the caller of run() if there was none.
     void leave() noexcept {
@@ -119,6 +128,7 @@ public:
 private:
     scheduler& s_;
     bool thread_;
+    bool started_ = false;  // the caller's own
     bool left_ = false;
 };
 
@@ -238,6 +248,7 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     const auto main_function = [&state] { state.call(); };
     spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place,
                                               [&] { return task<decltype(main_function)>{main_function}; });
+    inside.started();
     state.done.wait_until(no_deadline, wait_reason::run, nullptr);
     if (options.drain > duration::zero()) drain_scope(s, scope.get(), options.drain);
     if (!s.end_scope(scope.get(), deadline_after(s.options().stop_grace))) {

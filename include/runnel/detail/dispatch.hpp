@@ -328,9 +328,12 @@ RUNNEL_NOINLINE inline void yield_thread(worker* w, goroutine* g) noexcept {
         ::sched_yield();
         return;
     }
-    w->home->give_up_place(w);
+    scheduler& s = *w->home;
+    s.back_soon.fetch_add(1, memory_order_seq_cst);
+    s.give_up_place(w);
     ::sched_yield();
-    w->home->take_place_back(w, g);
+    s.take_place_back(w, g);
+    s.back_soon.fetch_sub(1, memory_order_seq_cst);
 }
 
 // ---- 5. threads ----
@@ -338,6 +341,7 @@ RUNNEL_NOINLINE inline void yield_thread(worker* w, goroutine* g) noexcept {
 struct thread_entry {
     static void* run(void* arg) noexcept {
         auto* w = static_cast<worker*>(arg);
+        runtime_threads.fetch_add(1, memory_order_seq_cst);
         ::prctl(PR_SET_NAME, "runnel-worker", 0, 0, 0);
         const tsan::runtime_scope ours;
         ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // a sleeper is late by its wake-up alone
@@ -350,6 +354,7 @@ struct thread_entry {
         set_current_worker(nullptr);
         w->tid.store(0, memory_order_relaxed);
         scheduler* home = w->home;
+        runtime_threads.fetch_sub(1, memory_order_seq_cst);
         home->threads_.fetch_sub(1, memory_order_seq_cst);
         futex_wake(&home->threads_, 1 << 20);
         return nullptr;

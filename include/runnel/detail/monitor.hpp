@@ -45,11 +45,13 @@ struct monitor {
     static constexpr duration period = std::chrono::milliseconds(10);
 
     static void* run(void* arg) noexcept {
+        runtime_threads.fetch_add(1, memory_order_seq_cst);
         ::prctl(PR_SET_NAME, "runnel-monitor", 0, 0, 0);
         const tsan::runtime_scope ours;
         auto& s = *static_cast<scheduler*>(arg);
         monitor m{s};
         m.watch();
+        runtime_threads.fetch_sub(1, memory_order_seq_cst);
         s.threads_.fetch_sub(1, memory_order_seq_cst);
         futex_wake(&s.threads_, 1 << 20);
         return nullptr;
@@ -67,14 +69,14 @@ struct monitor {
                 // deadlock that a foreign thread might have caused by ending.
                 until = poll_ == duration::zero() ? no_deadline : now() + poll_;
                 s_.monitor_asleep_.store(true, memory_order_seq_cst);
-                if (s_.active() != 0) until = now() + period;
+                if (s_.awake()) until = now() + period;
             }
             futex_wait(s_.monitor_word_, seen, until);
             s_.monitor_asleep_.store(false, memory_order_relaxed);
             s_.coarse_ms.store(milliseconds(now()), memory_order_relaxed);
             look_after_hogs();
             look_after_timers();
-            if (s_.active() == 0) {
+            if (!s_.awake()) {
                 ++quiet;
                 if (quiet >= 2) look_for_deadlock();
                 if (trim() && quiet == quiet_rounds) --quiet;  // not yet time to sleep
@@ -143,31 +145,44 @@ struct monitor {
     // Everything is parked and nothing is left that could wake one: only said under run(), and never
     // while a timer, an I/O waiter, a blocking call or a thread that we do not know might do it.
     void look_for_deadlock() noexcept {
-        if (!s_.options_.deadlock_detection || s_.runs.load(memory_order_acquire) == 0) {
+        if (!wanted()) {
             poll_ = duration::zero();
             return;
         }
         const std::uint64_t before = activity();
-        if (!all_asleep()) {
-            poll_ = duration::zero();  // what keeps us awake will wake us
-            return;
-        }
         if (unknown_threads() > 0) {
-            // A foreign thread ends without telling us: look again, ever more rarely.
+            // A foreign thread ends without telling us, or stops a timer: look again, ever more rarely.
             poll_ = poll_ == duration::zero() ? std::chrono::milliseconds(20) : poll_ * 2;
             if (poll_ > std::chrono::seconds(1)) poll_ = std::chrono::seconds(1);
             return;
         }
-        if (!all_asleep() || activity() != before) return;
+        if (!all_asleep()) {
+            poll_ = duration::zero();  // what keeps us awake will wake us, or another monitor
+            return;
+        }
+        // Once more: nobody has done anything since the threads were counted.
+        if (unknown_threads() > 0 || !all_asleep() || activity() != before) return;
         report_deadlock();
+    }
+
+    // The last runtime that falls asleep looks for all of them.
+    static bool wanted() noexcept {
+        for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+            if (s->options_.deadlock_detection && !s->stopping_.load(memory_order_acquire) &&
+                s->runs.load(memory_order_acquire) != 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     static bool all_asleep() noexcept {
         for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
             if (s->stopping_.load(memory_order_acquire)) continue;
-            if (s->active() != 0 || s->queued() != 0 || !s->timers_.empty() ||
+            if (s->awake() || s->queued() != 0 || !s->timers_.empty() ||
                 s->in_blocking.load(memory_order_acquire) != 0 ||
-                s->in_poller.load(memory_order_acquire) != 0) {
+                s->in_poller.load(memory_order_acquire) != 0 ||
+                s->back_soon.load(memory_order_acquire) != 0) {
                 return false;
             }
         }
@@ -191,10 +206,8 @@ struct monitor {
     /// Threads of the process that are neither a runtime's own nor inside run().
     static long unknown_threads() noexcept {
         long known = RUNNEL_TSAN +  // the sanitizer's own background thread
-                     static_cast<long>(threads_inside_run.load(memory_order_acquire));
-        for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
-            known += static_cast<long>(s->threads_.load(memory_order_acquire));
-        }
+                     static_cast<long>(threads_inside_run.load(memory_order_acquire)) +
+                    static_cast<long>(runtime_threads.load(memory_order_acquire));
         DIR* tasks = ::opendir("/proc/self/task");
         if (tasks == nullptr) return 1;  // not to be known: say nothing
         long count = 0;
@@ -206,6 +219,8 @@ struct monitor {
     }
 
     [[noreturn]] static void report_deadlock() noexcept {
+        static constinit atomic<bool> reported{false};
+        while (reported.exchange(true, memory_order_relaxed)) ::pause();  // another monitor does
         std::uint64_t left = 0;
         for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
             left += s->goroutine_count();

@@ -72,6 +72,7 @@ public:
         RUNNEL_POINT("sleeper.wake");
         if (parker_ != nullptr) {
             tsan::release(parker_);
+            if (goroutine_ != nullptr) goroutine_->home->reserve_place();
             parker_->unpark();
         } else {
             tsan::release(goroutine_);
@@ -161,7 +162,7 @@ private:
     RUNNEL_NOINLINE void park_thread(after_park after, void* arg, time_point deadline) noexcept {
         if (goroutine_ == nullptr) {
             after(arg);
-            sleep_thread(deadline);
+            static_cast<void>(sleep_thread(deadline));
             return;
         }
         // A pinned goroutine keeps its thread, which gives up its place meanwhile.
@@ -172,21 +173,24 @@ private:
         g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
         g->state.store(goroutine_state::waiting, memory_order_relaxed);
         after(arg);
+        scheduler& s = *w->home;
         // A sleeping thread counts for nothing in deadlock detection, but one with a deadline does.
-        if (deadline != no_deadline) w->home->in_poller.fetch_add(1, memory_order_relaxed);
-        w->home->give_up_place(w);
-        sleep_thread(deadline);
-        if (deadline != no_deadline) w->home->in_poller.fetch_sub(1, memory_order_relaxed);
-        w->home->take_place_back(w, g);
+        if (deadline != no_deadline) s.back_soon.fetch_add(1, memory_order_seq_cst);
+        s.give_up_place(w);
+        if (!sleep_thread(deadline)) s.reserve_place();
+        s.use_reserved_place(w, g);
+        if (deadline != no_deadline) s.back_soon.fetch_sub(1, memory_order_seq_cst);
         if (g->abandoned()) stay_parked(w);
     }
 
-    void sleep_thread(time_point deadline) noexcept {
+    /// False if the deadline struck.
+    bool sleep_thread(time_point deadline) noexcept {
         if (!parker_->park(deadline)) {
-            if (claim(by_deadline)) return;
+            if (claim(by_deadline)) return false;
             parker_->park();  // somebody was faster, and the wake-up is on its way
         }
         tsan::acquire(parker_);
+        return true;
     }
 
     static void stay_parked(worker* w) noexcept {

@@ -40,8 +40,11 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
-/// Threads that wait inside run(), of any runtime.
-RUNNEL_API inline constinit atomic<std::uint32_t> threads_inside_run{0};
+/// Threads that wait inside run(), of any runtime. A run that ends at once may count down first: as a
+/// signed number it is then too low for a moment, which looks like a thread too many.
+RUNNEL_API inline constinit atomic<std::int32_t> threads_inside_run{0};
+/// The runtimes' own threads. Each counts itself, so that none is known before it is there.
+RUNNEL_API inline constinit atomic<std::int32_t> runtime_threads{0};
 
 struct scheduler_options {
     std::uint32_t max_procs = 1;
@@ -148,8 +151,15 @@ public:
 
     /// Back at once, even beyond max_procs: a worker that comes to its loop then steps back.
     void take_place_back(worker* w, goroutine* g) noexcept {
+        reserve_place();
+        use_reserved_place(w, g);
+    }
+
+    /// The same in two steps, of which a waker does the first: from then on the goroutine counts as
+    /// awake, however late its thread gets a processor.
+    void reserve_place() noexcept { state_.fetch_add(one_active, memory_order_seq_cst); }
+    void use_reserved_place(worker* w, goroutine* g) noexcept {
         const tsan::runtime_scope ours;
-        state_.fetch_add(one_active, memory_order_seq_cst);
         w->place.store(worker::place_state::held, memory_order_release);
         w->current.store(g, memory_order_relaxed);
         run_scope* scope = g->scope.load(memory_order_relaxed);
@@ -226,6 +236,16 @@ public:
     }
     std::uint32_t thread_count() const noexcept { return threads_.load(memory_order_acquire); }
     std::uint32_t active() const noexcept { return active_of(state_.load(memory_order_seq_cst)); }
+    /// Whether a goroutine runs, or a worker looks for one: also on a worker whose place was taken.
+    bool awake() const noexcept {
+        for (std::uint32_t i = 0; i < worker_count(); ++i) {
+            const worker* w = worker_at(i);
+            if (w != nullptr && w->place.load(memory_order_acquire) == worker::place_state::taken) {
+                return true;
+            }
+        }
+        return active() != 0;  // last: a worker that comes back takes a place before it holds one
+    }
     std::uint32_t spinning() const noexcept { return spinning_of(state_.load(memory_order_seq_cst)); }
     std::size_t queued() const noexcept;
     std::uint64_t started_count() const noexcept;
@@ -380,6 +400,7 @@ public:
     atomic<std::uint64_t> abandoned_{0};
     atomic<std::uint32_t> in_blocking{0};   // goroutines inside blocking()
     atomic<std::uint32_t> in_poller{0};     // goroutines that wait for I/O
+    atomic<std::uint32_t> back_soon{0};     // pinned ones without a place that go on by themselves
     atomic<std::uint32_t> runs{0};          // calls of run() that go on
     atomic<std::uint64_t> coarse_ms{0};     // written by the monitor: a clock without a cost
     void (*on_panic)(goroutine*) = nullptr;  // called in the handler of the escaped exception
