@@ -60,7 +60,8 @@ public:
 
     bool has_open(const std::string& file) const {
         std::error_code error;
-        const std::string folder = "/proc/" + std::to_string(pid_) + "/fd";
+        const std::string folder =
+            test::numbered("/proc/", static_cast<std::uint32_t>(pid_)) + "/fd";
         for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
             if (std::filesystem::read_symlink(entry.path(), error) == file) return true;
         }
@@ -241,7 +242,7 @@ TEST_CASE("damage in the middle is reported together with what was committed") {
     const fixture f;
     std::string rows = test::header_row();
     for (std::uint32_t row = 2; row < 152; ++row) {
-        rows += test::business_row(row, "n" + std::to_string(row));
+        rows += test::business_row(row, test::numbered("n", row));
     }
     test::write_zip(f.book, test::one_sheet(rows + "<row r=\"3\"/>"));
     check_complaint(f.run({"import", f.book, "--db", f.db}), 1,

@@ -139,15 +139,18 @@ struct fixture {
 // Each method on each number of workers, with a fresh fixture.
 template <class F>
 void each_method(F check) {
-    for (const int procs : test::worker_counts()) {
-        runnel::set_max_procs(static_cast<std::size_t>(procs));
+    struct restore {
+        std::size_t procs = runnel::max_procs();
+        ~restore() { runnel::set_max_procs(procs); }
+    } const restore_at_end;
+    for (const std::size_t procs : test::worker_counts()) {
+        runnel::set_max_procs(procs);
         for (const import_method method : all_methods) {
             INFO("method " << static_cast<int>(method) << ", max_procs " << procs);
             fixture f;
             check(f, method);
         }
     }
-    runnel::set_max_procs(2);
 }
 
 std::string failure_text(const import_report& report) {
@@ -167,7 +170,7 @@ TEST_CASE("ten thousand rows, thirteen of them bad: every method says and stores
         write_sample(f.book, sample);
         for (const import_method method : all_methods) {
             INFO("method " << static_cast<int>(method) << ", inline " << constant_memory);
-            f.db = f.folder / ("m" + std::to_string(static_cast<int>(method)) + ".db");
+            f.db = f.folder / test::numbered("m", static_cast<std::uint32_t>(method));
             f.rejected.rows.clear();
             const import_report report = f.run(method);
             CHECK(report.ending == import_ending::finished);
@@ -185,9 +188,9 @@ TEST_CASE("ten thousand rows, thirteen of them bad: every method says and stores
             CHECK(query(f.db, "SELECT count(DISTINCT name) FROM businesses") == "9987");
         }
         // What was stored is the same, too.
-        for (const char* other : {"m1.db", "m2.db"}) {
+        for (const char* other : {"m1", "m2"}) {
             test::execute_sql(
-                f.folder / "m0.db",
+                f.folder / "m0",
                 "ATTACH '" + (f.folder / other).string() +
                     "' AS other; "
                     "CREATE TABLE \"" +
@@ -197,8 +200,8 @@ TEST_CASE("ten thousand rows, thirteen of them bad: every method says and stores
                     "website, description FROM businesses EXCEPT SELECT name, category, "
                     "phone, email, address, city, country, website, description "
                     "FROM other.businesses");
-            CHECK(query(f.folder / "m0.db",
-                        "SELECT count(*) FROM \"" + std::string(other) + "\"") == "0");
+            CHECK(query(f.folder / "m0", "SELECT count(*) FROM \"" + std::string(other) + "\"") ==
+                  "0");
         }
     }
 }
@@ -487,7 +490,7 @@ TEST_CASE("the rows above the damage are imported, by every method alike") {
     each_method([](fixture& f, import_method method) {
         std::string rows;
         for (std::uint32_t row = 2; row <= 251; ++row)
-            rows += business_row(row, "n" + std::to_string(row));
+            rows += business_row(row, test::numbered("n", row));
         f.write_rows(rows + "<row r=\"9\"/>");
         const import_report report = f.run(method);
         CHECK(report.ending == import_ending::failed);

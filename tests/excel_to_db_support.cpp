@@ -141,6 +141,10 @@ std::string text_row(std::uint32_t number, const std::vector<std::string>& cells
     return row + "</row>";
 }
 
+std::string numbered(std::string_view name, std::uint32_t number) {
+    return std::string(name).append(std::to_string(number));
+}
+
 std::string header_row() {
     return text_row(1, std::vector<std::string>(excel_to_db::business_columns.begin(),
                                                 excel_to_db::business_columns.end()));

@@ -48,6 +48,9 @@ std::string text_row(std::uint32_t number, const std::vector<std::string>& cells
 /// A header with the guide's titles, as XML.
 std::string header_row();
 
+/// "n" and 7 → "n7".
+std::string numbered(std::string_view name, std::uint32_t number);
+
 /// A complete row whose fields are made from `name`.
 std::string business_row(std::uint32_t number, const std::string& name);
 

@@ -138,7 +138,7 @@ std::optional<std::string> date_text(std::string_view text, number_look look, bo
         return time_text(seconds);
     }
     std::string result = day_text(seconds / day, from_1904);
-    if (seconds % day != 0) result += " " + time_text(seconds % day);
+    if (seconds % day != 0) result.append(" ").append(time_text(seconds % day));
     return result;
 }
 
