@@ -131,7 +131,17 @@ public:
 
     /// Keeps `value` for a later get, or destroys it if there are enough already.
     /// Errors  what T's move throws; std::bad_alloc. Go  Put
-    void put(T value) { shards_[own_shard()].put(value); }
+    void put(T&& value) {
+        // Ours, as after every put; so it is gone too if there is no room for it.
+        T given(std::move(value));
+        shards_[own_shard()].put(given);
+    }
+    void put(const T& value)
+        requires std::is_copy_constructible_v<T>
+    {
+        T given(value);
+        shards_[own_shard()].put(given);
+    }
 
     /// Destroys all that is in it now.
     void clear() {
