@@ -37,18 +37,12 @@ public:
         scheduler& s = *worker_->home;
         s.take_place_back(worker_, goroutine_);
         s.in_blocking.fetch_sub(1, memory_order_seq_cst);
-        if (goroutine_->abandoned()) wait_for_ever_quietly();
+        if (goroutine_->abandoned()) park_for_good(worker_, goroutine_);
     }
     blocking_region(const blocking_region&) = delete;
     blocking_region& operator=(const blocking_region&) = delete;
 
 private:
-    // Our run has ended meanwhile: park for good, and the thread is free for others.
-    static void wait_for_ever_quietly() noexcept {
-        sleeper s(wait_reason::blocking, nullptr, false);
-        s.park(sleeper::nothing, nullptr);
-    }
-
     worker* worker_;
     goroutine* goroutine_ = nullptr;
 };

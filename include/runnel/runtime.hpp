@@ -222,7 +222,9 @@ inline void drain_scope(scheduler& s, run_scope* scope, duration limit) {
         if (scope_is_empty(s, scope)) break;
         const worker* w = current_worker();
         if (w == nullptr) {
-            futex_wait(scope->changes, seen, deadline);
+            // Not for long: one that ended as we began to watch may not have told us.
+            const time_point soon = now() + std::chrono::milliseconds(10);
+            futex_wait(scope->changes, seen, soon < deadline ? soon : deadline);
         } else {
             // A goroutine that called run(): it does not block its worker.
             sleeper nap(wait_reason::run, nullptr, false);
@@ -243,11 +245,22 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
         void operator()(run_scope* r) const noexcept { r->release(); }
     };
     const std::unique_ptr<run_scope, release_scope> scope(new run_scope);
+    const goroutine* caller = current_goroutine();
+    if (caller == nullptr) caller = blocked_goroutine();
+    if (caller != nullptr) scope->parent = caller->scope.load(memory_order_relaxed);
     s.add_scope(scope.get());
+    struct listed {
+        scheduler& s;
+        run_scope* scope;
+        ~listed() {
+            if (scope != nullptr) s.remove_scope(scope);
+        }
+    } until_started{s, scope.get()};
     run_state<Function, R> state{std::addressof(function), {}, {}, inside, {}};
     const auto main_function = [&state] { state.call(); };
     spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place,
                                               [&] { return task<decltype(main_function)>{main_function}; });
+    until_started.scope = nullptr;
     inside.started();
     state.done.wait_until(no_deadline, wait_reason::run, nullptr);
     if (options.drain > duration::zero()) drain_scope(s, scope.get(), options.drain);

@@ -38,10 +38,14 @@ void compute_for(std::chrono::milliseconds d) {
     }
 }
 
-void receive_for_ever() { runnel::make_chan<int>().recv(); }
+void receive_for_ever() {
+    runnel::make_chan<int>().recv();
+}
 
 // A scenario that goes wrong would wait for ever: the alarm ends it with a status of its own.
-void at_most(unsigned seconds) { ::alarm(seconds); }
+void at_most(unsigned seconds) {
+    ::alarm(seconds);
+}
 constexpr int ended_by_alarm = 128 + SIGALRM;
 
 bool starts_with(const std::string& text, const std::string& start) {
@@ -75,7 +79,8 @@ CHILD_SCENARIO(main_waits_for_nobody) {
     });
 }
 
-TEST_CASE("a main goroutine that waits for nobody ends the process with status 2", "[C-165][C-166][C-398]") {
+TEST_CASE("a main goroutine that waits for nobody ends the process with status 2",
+          "[C-165][C-166][C-398]") {
     const auto r = test::run_scenario("main_waits_for_nobody");
     CHECK(r.status == 2);
     CHECK(r.out == "not lost");

@@ -79,7 +79,8 @@ inline stack* take_spare(worker* w) noexcept {
 }
 
 /// Leaves the present context, to be saved in `save`, for goroutine `g`, or for a loop that
-/// will run `g` if it is fresh, or look for work if it is null. `from` is the stack we are on.
+/// will run `g` if it is fresh or of another run, or look for work if it is null. `from` is the
+/// stack we are on.
 /// Returns on the worker that resumes us.
 RUNNEL_ALWAYS_INLINE worker* leave(worker* w, void** save, stack* from, goroutine* g) noexcept {
     w->save_context = save;
@@ -87,7 +88,7 @@ RUNNEL_ALWAYS_INLINE worker* leave(worker* w, void** save, stack* from, goroutin
     const exception_state mine = *w->exceptions;
     const int depth = tsan::depth();
     transfer t;
-    if (RUNNEL_LIKELY(g != nullptr && g->own_stack != nullptr)) {
+    if (RUNNEL_LIKELY(g != nullptr && g->own_stack != nullptr && scheduler::announced_for(w, g))) {
         w->current.store(g, memory_order_relaxed);
         g->state.store(goroutine_state::running, memory_order_relaxed);
         t = jump(g->context, w, from, g->own_stack, g->own_stack->tsan_goroutine);
@@ -237,6 +238,7 @@ RUNNEL_NOINLINE inline void rotate(worker* w, stack* self, goroutine* g) noexcep
         goroutine* g = w->handoff;
         if (g != nullptr) {
             w->handoff = nullptr;
+            if (!scheduler::announced_for(w, g) && !w->home->admit(w, g)) continue;
         } else {
             g = w->home->find_work(w);
         }
@@ -300,6 +302,16 @@ inline void park_goroutine(worker* w, goroutine* g, wait_reason reason,
     w->after_arg = arg;
     goroutine* next = w->home->pick_local(w);
     leave(w, &g->context, g->own_stack, next);
+}
+
+/// The running goroutine's run has ended without it: it keeps its stack for ever, and its thread goes on
+/// with others.
+[[noreturn]] inline void park_for_good(worker* w, goroutine* g) noexcept {
+    const tsan::runtime_scope ours;
+    g->pinned.store(nullptr, memory_order_relaxed);  // relaxed: its own
+    w->home->leave_behind(*g);
+    leave(w, &g->context, g->own_stack, nullptr);
+    fatal("a goroutine whose run has ended was resumed");
 }
 
 inline void requeue_local(worker* w, void* g) noexcept {

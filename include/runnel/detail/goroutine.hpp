@@ -104,14 +104,22 @@ constexpr const char* to_string(wait_reason r) noexcept {
 
 enum class goroutine_state : std::uint8_t { free, runnable, running, waiting, blocking, abandoned };
 
-/// One call of run(): its goroutines end with it.
+/// One call of run(): its goroutines end with it, and so do the runs that they have called.
 struct run_scope {
+    const run_scope* parent = nullptr;     // of the goroutine that called run(), if one did
     atomic<bool> ended{false};             // [RS-1] written once by run(); read before each resumption
-    atomic<bool> swept{false};             // its goroutines have been marked as abandoned
     atomic<bool> watched{false};           // somebody waits for `changes` to move
     atomic<std::uint32_t> changes{0};      // a futex word: bumped when a goroutine of the scope ends
     atomic<std::uint32_t> references{1};   // run()'s, timers'; goroutines left behind keep one for ever
     run_scope* next = nullptr;             // guarded by the scheduler's scope_lock_
+
+    /// Whether this is `outer`, or a run inside it. Good while either lives: an outer run outlives those
+    /// inside, or else keeps what is left of them for ever.
+    bool within(const run_scope* outer) const noexcept {
+        const run_scope* s = this;
+        while (s != nullptr && s != outer) s = s->parent;
+        return s != nullptr;
+    }
 
     void retain() noexcept { references.fetch_add(1, memory_order_relaxed); }
     void release() noexcept {
@@ -135,7 +143,7 @@ public:
     atomic<worker*> pinned{nullptr};  // the worker whose thread it may not leave, by thread_lock
     atomic<goroutine_state> state{goroutine_state::free};
     atomic<wait_reason> reason{wait_reason::none};
-    bool exiting = false;          // goexit() is unwinding it
+    atomic<bool> left_behind{false};  // its run has ended without it: it is counted as gone
     atomic<std::uint32_t> pin_depth{0};
 
     // -- cold: what dumps show
@@ -149,7 +157,7 @@ public:
 
     bool abandoned() const noexcept {
         // [RS-1] pairs with the store in run(): a goroutine whose run has ended is as good as gone.
-        return scope.load(memory_order_relaxed)->ended.load(memory_order_acquire);
+        return scope.load(memory_order_relaxed)->ended.load(memory_order_seq_cst);
     }
 
     alignas(16) std::byte storage[inline_callable_size];

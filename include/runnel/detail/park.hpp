@@ -43,6 +43,7 @@ public:
         } else if (worker* pinned = goroutine_->pinned.load(memory_order_relaxed);
                    RUNNEL_UNLIKELY(pinned != nullptr)) {
             parker_ = &pinned->pinned_parker;
+            contested_ = true;  // the end of its run may wake it, too
         }
     }
     sleeper(const sleeper&) = delete;
@@ -180,22 +181,23 @@ private:
         if (!sleep_thread(deadline)) s.reserve_place();
         s.use_reserved_place(w, g);
         if (deadline != no_deadline) s.back_soon.fetch_sub(1, memory_order_seq_cst);
-        if (g->abandoned()) stay_parked(w);
+        if (g->abandoned()) park_for_good(w, g);
     }
 
-    /// False if the deadline struck.
+    /// False if the deadline struck, or if the run of the pinned goroutine has ended.
     bool sleep_thread(time_point deadline) noexcept {
-        if (!parker_->park(deadline)) {
-            if (claim(by_deadline)) return false;
-            parker_->park();  // somebody was faster, and the wake-up is on its way
+        for (;;) {
+            if (!parker_->park(deadline)) {
+                if (claim(by_deadline)) return false;
+                deadline = no_deadline;  // somebody was faster, and the wake-up is on its way
+            } else if (goroutine_ == nullptr || claimed() != unclaimed) {
+                break;
+            } else if (goroutine_->abandoned() && claim(by_deadline)) {
+                return false;
+            }
         }
         tsan::acquire(parker_);
         return true;
-    }
-
-    static void stay_parked(worker* w) noexcept {
-        w->home->give_up_place(w);
-        for (;;) w->pinned_parker.park();
     }
 
     worker* worker_ = nullptr;  // on which it was made: good until it parks, which it does once

@@ -20,7 +20,9 @@
 //          deadline, then read keeper_deadline_. Keeper: publish keeper_deadline_, then read the
 //          earliest deadline again. Sequentially consistent for the same reason.
 //   [RS-2] run(): set scope.ended, then read every worker's announcement. Worker: announce the scope,
-//          then read ended. So run() waits for whoever may still run a goroutine of its scope.
+//          then read ended. So run() waits for whoever may still run a goroutine of its scope, or do
+//          what one has left for the other side of its switch: a worker announces another scope
+//          only on its loop, never while it is on a goroutine's stack.
 //
 //   Rejected: a RMW per switch to count a run's goroutines (announcing costs only when the scope
 //   changes); per-worker timer heaps (one lock is uncontended until many cores arm timers).
@@ -115,13 +117,14 @@ public:
 
     // ---- 2. choosing locally: no lock but the inject queue's, so callers may hold others ----
 
-    /// The next goroutine of this worker's own, or null: then the loop has to look further.
+    /// The next goroutine of this worker's own, or null: then the loop has to look further. It may
+    /// be jumped to only if announced_for() it, else it has to be handed to the loop.
     goroutine* pick_local(worker* w) noexcept {
         const std::uint32_t tick = w->ticks.load(memory_order_relaxed) + 1;
         w->ticks.store(tick, memory_order_relaxed);
         // Go's 61: every so often the rest of the world comes first, though we have work.
         if (RUNNEL_UNLIKELY(tick % fairness == 0) && world_calls(w)) return nullptr;
-        return pick_queued(w);
+        return take_queued(w);
     }
 
     /// A goroutine that yields alone goes by way of the loop if something else needs it.
@@ -194,30 +197,53 @@ public:
 
     // ---- 7. ending a run ----
 
-    /// Whether `g` may run here; announces whose goroutines this worker runs. A goroutine of a run
-    /// that has ended is dropped: it stays parked for ever.
+    /// Whether `g` may be jumped to from another goroutine's stack: it is of the scope that is announced.
+    static bool announced_for(const worker* w, const goroutine* g) noexcept {
+        return g->scope.load(memory_order_relaxed) == w->announced.load(memory_order_relaxed);
+    }
+
+    /// Whether `g` may run here; announces whose goroutines this worker runs. On a worker's loop. A
+    /// goroutine of a run that has ended is dropped: it stays parked for ever.
     bool admit(worker* w, goroutine* g) noexcept {
         run_scope* scope = g->scope.load(memory_order_relaxed);
         if (RUNNEL_UNLIKELY(scope != w->announced.load(memory_order_relaxed))) announce(w, scope);
-        if (RUNNEL_LIKELY(!scope->ended.load(memory_order_seq_cst))) return true;  // [RS-2]
-        if (scope->swept.load(memory_order_relaxed)) {
-            g->state.store(goroutine_state::abandoned, memory_order_relaxed);
-        }
-        return false;
+        return RUNNEL_LIKELY(!drop_if_ended(g));
     }
 
-    /// A run's scope, from its start until end_scope().
+    /// A goroutine whose run has ended without it counts as gone. Several may find out.
+    void leave_behind(goroutine& g) noexcept {
+        if (!g.left_behind.exchange(true, memory_order_relaxed)) {
+            abandoned_.fetch_add(1, memory_order_release);
+        }
+        g.state.store(goroutine_state::abandoned, memory_order_relaxed);
+    }
+
+    /// A run's scope, from its start until end_scope() or remove_scope().
     void add_scope(run_scope* scope) noexcept {
         spin_guard g(scope_lock_);
         scope->next = scopes_;
         scopes_ = scope;
+        // Who ends the outer run marks it first and looks at this list then.
+        if (scope->parent != nullptr && scope->parent->ended.load(memory_order_seq_cst)) {
+            scope->ended.store(true, memory_order_seq_cst);
+        }
+    }
+    void remove_scope(run_scope* scope) noexcept {
+        spin_guard g(scope_lock_);
+        for (run_scope** at = &scopes_; *at != nullptr; at = &(*at)->next) {
+            if (*at == scope) {
+                *at = scope->next;
+                return;
+            }
+        }
     }
     /// Ends all of this scheduler's goroutines, at the end of the process or of the runtime. Waits for
     /// those that run, but for the one on `self`.
     bool end_everything(const worker* self, time_point deadline) noexcept;
 
-    /// Ends the scope: its goroutines never run again once this returns true. Waits for those that
-    /// are running until they park, yield or end; false if one did not until `deadline`.
+    /// Ends the scope and all within it, of any runtime: their goroutines never run again once this
+    /// returns true. Waits for those that are running until they park, yield or end; false if one
+    /// did not until `deadline`.
     bool end_scope(run_scope* scope, time_point deadline) noexcept;
 
     // ---- 8. threads ----
@@ -326,6 +352,20 @@ private:
 
     goroutine* pick_queued(worker* w) noexcept {
         for (;;) {
+            goroutine* g = take_queued(w);
+            if (g == nullptr || RUNNEL_LIKELY(admit(w, g))) return g;
+        }
+    }
+
+    bool drop_if_ended(goroutine* g) noexcept {
+        if (RUNNEL_LIKELY(!g->abandoned())) return false;  // [RS-2]
+        leave_behind(*g);
+        return true;
+    }
+
+    // Announces nothing, so the caller may be on a goroutine's stack.
+    goroutine* take_queued(worker* w) noexcept {
+        for (;;) {
             goroutine* g = nullptr;
             if (RUNNEL_LIKELY(w->next_streak < max_streak)) {
                 g = take_next(w);
@@ -337,7 +377,7 @@ private:
                 g = w->queue.pop();
                 if (g == nullptr) g = take_next(w);
             }
-            if (g == nullptr || RUNNEL_LIKELY(admit(w, g))) return g;
+            if (g == nullptr || RUNNEL_LIKELY(!drop_if_ended(g))) return g;
         }
     }
 
@@ -383,7 +423,9 @@ private:
         }
     }
 
+    bool is_within(const run_scope* inner, const run_scope* outer) noexcept;
     bool wait_until_quiet(const worker* self, const run_scope* only, time_point deadline) noexcept;
+    bool end_scopes_within(run_scope* scope, time_point deadline) noexcept;
 
     friend struct monitor;
     friend struct thread_entry;
@@ -483,6 +525,8 @@ inline goroutine* scheduler::take_injected(worker* w, std::size_t most) noexcept
             g = following;
         }
         if (admit(w, first)) return first;
+        // Its run has ended; not so those behind it, which must not pile up in our queue.
+        if (goroutine* g = pick_queued(w); g != nullptr) return g;
     }
 }
 
@@ -721,7 +765,8 @@ inline bool scheduler::wait_until_quiet(const worker* self, const run_scope* onl
             const worker* w = worker_at(i);
             if (w == nullptr || w == self) continue;
             const run_scope* announced = w->announced.load(memory_order_seq_cst);  // [RS-2]
-            if (only != nullptr ? announced == only : announced != nullptr) quiet = false;
+            if (announced == nullptr) continue;
+            if (only == nullptr || is_within(announced, only)) quiet = false;
         }
         if (quiet || now() >= deadline) break;
         // A worker that drops ended goroutines announces nothing new until it sleeps: look again
@@ -735,27 +780,55 @@ inline bool scheduler::wait_until_quiet(const worker* self, const run_scope* onl
 
 inline bool scheduler::end_scope(run_scope* scope, time_point deadline) noexcept {
     scope->ended.store(true, memory_order_seq_cst);  // [RS-1] [RS-2]
-    if (!wait_until_quiet(nullptr, scope, deadline)) return false;
-    std::uint64_t left = 0;
-    blocks.for_each([&](goroutine& g) {
-        const goroutine_state s = g.state.load(memory_order_acquire);
-        if (s != goroutine_state::free && s != goroutine_state::abandoned &&
-            g.scope.load(memory_order_relaxed) == scope) {
-            g.state.store(goroutine_state::abandoned, memory_order_relaxed);
-            ++left;
+    bool quiet = end_scopes_within(scope, deadline);
+    // Its goroutines may have called run() on other runtimes.
+    for (scheduler* s = first(); s != nullptr; s = s->next_scheduler_) {
+        if (s != this && !s->end_scopes_within(scope, deadline)) quiet = false;
+    }
+    return quiet;
+}
+
+inline bool scheduler::end_scopes_within(run_scope* scope, time_point deadline) noexcept {
+    bool ours = scope == &root;
+    bool some_within = false;
+    {
+        spin_guard guard(scope_lock_);
+        for (run_scope* s = scopes_; s != nullptr; s = s->next) {
+            if (!s->within(scope)) continue;
+            s->ended.store(true, memory_order_seq_cst);
+            (s == scope ? ours : some_within) = true;
         }
+    }
+    if (!ours && !some_within) return true;
+    if (!wait_until_quiet(nullptr, scope, deadline)) return false;
+    blocks.for_each([&](goroutine& g) {
+        if (g.state.load(memory_order_acquire) == goroutine_state::free) return;
+        run_scope* its = g.scope.load(memory_order_relaxed);
+        if (its != scope && !(some_within && is_within(its, scope))) return;
+        its->retain();  // it refers to its run for ever
+        leave_behind(g);
+        // One that is pinned sleeps on a thread, which is free for others now.
+        if (worker* w = g.pinned.load(memory_order_acquire); w != nullptr) w->pinned_parker.unpark();
     });
-    abandoned_.fetch_add(left, memory_order_release);
-    if (left != 0) scope->retain();  // they refer to it for ever
-    scope->swept.store(true, memory_order_relaxed);
-    spin_guard g(scope_lock_);
-    for (run_scope** at = &scopes_; *at != nullptr; at = &(*at)->next) {
-        if (*at == scope) {
-            *at = scope->next;
-            break;
+    spin_guard guard(scope_lock_);
+    for (run_scope** at = &scopes_; *at != nullptr;) {
+        if ((*at)->within(scope)) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
         }
     }
     return true;
+}
+
+// By address: `inner` may be gone already, then it is on no list.
+inline bool scheduler::is_within(const run_scope* inner, const run_scope* outer) noexcept {
+    if (inner == outer) return true;
+    spin_guard guard(scope_lock_);
+    for (const run_scope* s = scopes_; s != nullptr; s = s->next) {
+        if (s == inner) return s->within(outer);
+    }
+    return false;
 }
 
 inline bool scheduler::end_everything(const worker* self, time_point deadline) noexcept {
