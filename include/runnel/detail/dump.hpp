@@ -34,7 +34,8 @@ constexpr const char* to_string(goroutine_state s) noexcept {
     return "";
 }
 
-inline void write_created(report_line& line, const goroutine& g) noexcept {
+/// Where it was created. A code address is named by its file only if `resolve`: not in signal handlers.
+inline void write_created(report_line& line, const goroutine& g, bool resolve = true) noexcept {
     const char* file = g.created_file.load(memory_order_relaxed);
     if (*file != '\0') {
         line << file << ":" << static_cast<unsigned long long>(g.created_line.load(memory_order_relaxed));
@@ -42,7 +43,7 @@ inline void write_created(report_line& line, const goroutine& g) noexcept {
     }
     const void* pc = g.created_pc.load(memory_order_relaxed);
     Dl_info info{};
-    if (pc != nullptr && ::dladdr(pc, &info) != 0 && info.dli_fname != nullptr) {
+    if (resolve && pc != nullptr && ::dladdr(pc, &info) != 0 && info.dli_fname != nullptr) {
         line << info.dli_fname << "+"
              << reinterpret_cast<const void*>(static_cast<const char*>(pc) -
                                               static_cast<const char*>(info.dli_fbase));
@@ -52,7 +53,8 @@ inline void write_created(report_line& line, const goroutine& g) noexcept {
 }
 
 /// One goroutine in one line, as Go heads its stacks.
-inline void write_goroutine(report_line& line, scheduler& s, const goroutine& g) noexcept {
+inline void write_goroutine(report_line& line, scheduler& s, const goroutine& g,
+                            bool resolve = true) noexcept {
     const goroutine_state state = g.state.load(memory_order_relaxed);
     line << "goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed)) << " [";
     if (state == goroutine_state::waiting || state == goroutine_state::blocking) {
@@ -72,7 +74,7 @@ inline void write_goroutine(report_line& line, scheduler& s, const goroutine& g)
         line << " on " << what;
     }
     line << ", created at ";
-    write_created(line, g);
+    write_created(line, g, resolve);
     if (const std::uint64_t parent = g.parent.load(memory_order_relaxed); parent != 0) {
         line << " by goroutine " << static_cast<unsigned long long>(parent);
     }
@@ -81,7 +83,7 @@ inline void write_goroutine(report_line& line, scheduler& s, const goroutine& g)
 
 /// Calls write(const report_line&) for each goroutine that is alive, at most `most` of them.
 template <class Write>
-void for_each_goroutine_line(Write write, std::uint64_t most = 1000) {
+void for_each_goroutine_line(Write write, std::uint64_t most = 1000, bool resolve = true) {
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
         std::uint64_t shown = 0;
         std::uint64_t hidden = 0;
@@ -93,7 +95,7 @@ void for_each_goroutine_line(Write write, std::uint64_t most = 1000) {
                 return;
             }
             report_line line;
-            write_goroutine(line, *s, g);
+            write_goroutine(line, *s, g, resolve);
             write(line);
         });
         if (hidden > 0) {
@@ -104,8 +106,8 @@ void for_each_goroutine_line(Write write, std::uint64_t most = 1000) {
     }
 }
 
-inline void dump_to_stderr() noexcept {
-    for_each_goroutine_line([](const report_line& line) { line.print(); });
+inline void dump_to_stderr(bool resolve = true) noexcept {
+    for_each_goroutine_line([](const report_line& line) { line.print(); }, 1000, resolve);
 }
 
 }  // namespace detail

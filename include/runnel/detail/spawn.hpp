@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <runnel/detail/debug_environment.hpp>
 #include <runnel/detail/park.hpp>
 #include <runnel/error.hpp>
 
@@ -36,12 +37,22 @@ RUNNEL_API inline constinit std::terminate_handler previous_terminate = nullptr;
 
 /// "runnel: panic: what [goroutine N, created at file:line]", from inside a handler.
 inline void report_panic(const goroutine& g, const char* what) noexcept {
-    report_line line;
-    line << "runnel: panic: " << what << " [goroutine "
-         << static_cast<unsigned long long>(g.id.load(memory_order_relaxed)) << ", created at ";
-    write_created(line, g);
-    line << "]\n";
-    line.print();
+    report_line before;
+    before << "runnel: panic: ";
+    report_line after;
+    after << " [goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed))
+          << ", created at ";
+    write_created(after, g);
+    after << "]\n";
+    // In one piece, so that nobody's output comes between; a long text of the user's as it is.
+    if (before.size() + std::strlen(what) + after.size() <= report_line::capacity) {
+        before << what << after.view();
+        before.print();
+    } else {
+        before.print();
+        write_stderr(what);
+        after.print();
+    }
 }
 
 /// Reports the exception that is being handled as the panic of goroutine `g`.
@@ -54,7 +65,8 @@ inline void report_current_panic(const goroutine& g) noexcept {
     try {
         throw;
     } catch (const std::exception& e) {
-        report_panic(g, e.what());
+        const char* what = e.what();
+        report_panic(g, what != nullptr ? what : "");
     } catch (const char* text) {
         report_panic(g, text);
     } catch (...) {
@@ -67,10 +79,19 @@ inline void report_current_panic(const goroutine& g) noexcept {
 
 /// std::terminate on a goroutine: the throwing stack is still there for a debugger or a core.
 [[noreturn]] inline void on_terminate() noexcept {
-    static constinit atomic<bool> reported{false};
-    if (const goroutine* g = current_goroutine();
-        g != nullptr && !reported.exchange(true, memory_order_relaxed)) {
-        report_current_panic(*g);
+    static constinit atomic<int> reporter{0};
+    const goroutine* g = current_goroutine();
+    if (g == nullptr) g = blocked_goroutine();
+    if (g != nullptr) {
+        const int self = thread_id();
+        int nobody = 0;
+        if (reporter.compare_exchange_strong(nobody, self, memory_order_relaxed)) {
+            report_current_panic(*g);
+        } else if (nobody != self) {
+            for (;;) ::pause();  // the process ends with the first panic, once it has been told
+        } else {
+            report_panic(*g, "what() of the exception failed");
+        }
     }
     if (previous_terminate != nullptr) previous_terminate();
     std::abort();
@@ -101,6 +122,7 @@ inline void at_process_exit(int status, void*) noexcept {
 inline void prepare_process_once() noexcept {
     if (process_prepared.exchange(true, memory_order_acq_rel)) return;
     install_overflow_report();
+    heed_debug_environment();
     previous_terminate = std::set_terminate(on_terminate);
     ::pthread_atfork(nullptr, nullptr, after_fork_in_child);
     ::on_exit(at_process_exit, nullptr);
