@@ -16,7 +16,7 @@ namespace excel_to_db {
 
 namespace {
 
-constexpr std::size_t queued_batches = 8;
+constexpr std::size_t queued_batches = 16;
 
 // Stores batches and says what has become of their rows, as far as they have been settled.
 class batch_writer {
