@@ -33,6 +33,7 @@ public:
     }
     ~blocking_region() {
         if (worker_ == nullptr) return;
+        if (RUNNEL_UNLIKELY(process_forked.load(memory_order_relaxed))) end_forked_child();
         leave_blocked(worker_);
         scheduler& s = *worker_->home;
         s.take_place_back(worker_, goroutine_);

@@ -48,7 +48,7 @@ inline goroutine_info info_of(const goroutine& g) {
         info.wait_reason = to_string(g.reason.load(memory_order_relaxed));
         info.waiting_for = g.waiting_for.load(memory_order_relaxed);
         const std::uint64_t since = g.wait_since.load(memory_order_relaxed);
-        const std::uint64_t at = g.home->coarse_ms.load(memory_order_relaxed);
+        const std::uint64_t at = milliseconds(now());
         info.waiting_seconds = at > since ? static_cast<double>(at - since) / 1000.0 : 0.0;
     }
     info.created_at = created_at(g);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ inline void write_stderr(const char* text) noexcept { write_stderr(text, std::st
 /// A line built without allocation, for reports from signal handlers and fatal paths.
 class report_line {
 public:
+    static constexpr std::size_t capacity = 1024;
+
     report_line& operator<<(const char* s) noexcept {
         while (*s != '\0' && size_ < sizeof buffer_) buffer_[size_++] = *s++;
         return *this;
@@ -55,12 +58,19 @@ public:
         }
         return *this;
     }
+    report_line& operator<<(std::string_view s) noexcept {
+        for (const char c : s) {
+            if (size_ < sizeof buffer_) buffer_[size_++] = c;
+        }
+        return *this;
+    }
     const char* text() const noexcept { return buffer_; }
+    std::string_view view() const noexcept { return {buffer_, size_}; }
     std::size_t size() const noexcept { return size_; }
     void print() const noexcept { write_stderr(buffer_, size_); }
 
 private:
-    char buffer_[1024];
+    char buffer_[capacity];
     std::size_t size_ = 0;
 };
 

@@ -163,6 +163,7 @@ RUNNEL_NOINLINE inline void call_goroutine(goroutine* g) {
 }
 
 RUNNEL_NOINLINE inline void finish_goroutine(worker* w, goroutine* g) noexcept {
+    if (RUNNEL_UNLIKELY(w == nullptr)) end_forked_child();  // it has forked, and this is the child
     run_scope* scope = g->scope.load(memory_order_relaxed);
     scheduler* home = w->home;
     g->state.store(goroutine_state::free, memory_order_release);

@@ -53,15 +53,14 @@ inline void write_created(report_line& line, const goroutine& g, bool resolve = 
 }
 
 /// One goroutine in one line, as Go heads its stacks.
-inline void write_goroutine(report_line& line, scheduler& s, const goroutine& g,
-                            bool resolve = true) noexcept {
+inline void write_goroutine(report_line& line, const goroutine& g, bool resolve = true) noexcept {
     const goroutine_state state = g.state.load(memory_order_relaxed);
     line << "goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed)) << " [";
     if (state == goroutine_state::waiting || state == goroutine_state::blocking) {
         const wait_reason reason = g.reason.load(memory_order_relaxed);
         line << (reason == wait_reason::none ? to_string(state) : to_string(reason));
         const std::uint64_t since = g.wait_since.load(memory_order_relaxed);
-        const std::uint64_t at = s.coarse_ms.load(memory_order_relaxed);
+        const std::uint64_t at = milliseconds(now());
         if (at > since && at - since >= 1000) {
             line << ", " << static_cast<unsigned long long>((at - since) / 1000) << " s";
         }
@@ -95,7 +94,7 @@ void for_each_goroutine_line(Write write, std::uint64_t most = 1000, bool resolv
                 return;
             }
             report_line line;
-            write_goroutine(line, *s, g, resolve);
+            write_goroutine(line, g, resolve);
             write(line);
         });
         if (hidden > 0) {

@@ -23,15 +23,6 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
-/// Set in the child of a fork: no thread of the runtime lives there.
-RUNNEL_API inline constinit atomic<bool> process_forked{false};
-
-[[noreturn]] RUNNEL_NOINLINE inline void end_forked_child() noexcept {
-    write_stderr(
-        "runnel: the runtime does not survive fork(): only exec or _exit may follow in the child\n");
-    ::_exit(7);
-}
-
 /// Ends the process as Go does: the buffered output is not lost, nothing of the user's runs.
 [[noreturn]] inline void exit_now(int status) noexcept {
     if (::ftrylockfile(stdout) == 0) {
@@ -239,21 +230,17 @@ struct monitor {
 private:
     static constexpr int quiet_rounds = 5;
 
-    static std::uint64_t milliseconds(time_point t) noexcept {
-        return static_cast<std::uint64_t>(
-            std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count());
-    }
-
     scheduler& s_;
     duration poll_ = duration::zero();
     run_queue<goroutine> scratch_;
 };
 
 inline void scheduler::start() {
+    if (process_forked.load(memory_order_relaxed)) end_forked_child();
     {
         spin_guard g(start_lock_);
         if (started_.load(memory_order_relaxed)) return;
-        if (process_forked.load(memory_order_relaxed)) end_forked_child();
+        coarse_ms.store(milliseconds(now()), memory_order_relaxed);
         threads_.fetch_add(1, memory_order_relaxed);
         if (const int error = start_thread(monitor::run, this); error != 0) {
             threads_.fetch_sub(1, memory_order_relaxed);

@@ -37,6 +37,11 @@ inline constexpr time_point no_deadline = time_point::max();
 
 inline time_point now() noexcept { return clock::now(); }
 
+constexpr std::uint64_t milliseconds(time_point t) noexcept {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count());
+}
+
 /// now() + d, saturating: the longest duration means for ever.
 inline time_point deadline_after(duration d) noexcept {
     const time_point t = now();

@@ -253,6 +253,9 @@ public:
         if (RUNNEL_UNLIKELY(!started_.load(memory_order_acquire))) start();
     }
 
+    /// In the child of a fork: whoever would start a goroutine ends there, in start().
+    void lose_threads() noexcept { started_.store(false, memory_order_relaxed); }
+
     /// Lets the threads end when they come to their loop; waits for them until `deadline`.
     void stop(time_point deadline) noexcept;
 
@@ -410,7 +413,10 @@ private:
     void start();
     void wake_monitor() noexcept {
         // After our change of state_; the monitor sets its flag, then reads state_.
-        if (monitor_asleep_.load(memory_order_seq_cst)) interrupt_monitor();
+        if (monitor_asleep_.load(memory_order_seq_cst)) {
+            coarse_ms.store(milliseconds(now()), memory_order_relaxed);  // it has stood still
+            interrupt_monitor();
+        }
     }
     void interrupt_monitor() noexcept {
         monitor_word_.fetch_add(1, memory_order_release);
@@ -639,8 +645,14 @@ inline void scheduler::go_idle(worker* w) noexcept {
     for (;;) {
         time_point limit = no_deadline;
         if (keeper_.load(memory_order_acquire) == w) {
-            limit = timers_.earliest();
-            keeper_deadline_.store(limit.time_since_epoch().count(), memory_order_seq_cst);  // [TK-1]
+            {
+                // Under the lock: a keeper that has just been relieved must not overwrite what its
+                // successor has published.
+                spin_guard g(idle_lock_);
+                if (keeper_.load(memory_order_relaxed) != w) continue;
+                limit = timers_.earliest();
+                keeper_deadline_.store(limit.time_since_epoch().count(), memory_order_seq_cst);  // [TK-1]
+            }
             if (timers_.earliest() < limit) continue;
         }
         const bool unparked = w->parker.park(limit);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <new>
@@ -19,6 +20,7 @@
 #include <cxxabi.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <runnel/detail/debug_environment.hpp>
 #include <runnel/detail/park.hpp>
@@ -87,6 +89,7 @@ inline void report_current_panic(const goroutine& g) noexcept {
         int nobody = 0;
         if (reporter.compare_exchange_strong(nobody, self, memory_order_relaxed)) {
             report_current_panic(*g);
+            if (debug_wants("dump-on-panic")) dump_to_stderr();
         } else if (nobody != self) {
             for (;;) ::pause();  // the process ends with the first panic, once it has been told
         } else {
@@ -99,6 +102,7 @@ inline void report_current_panic(const goroutine& g) noexcept {
 
 inline void after_fork_in_child() noexcept {
     process_forked.store(true, memory_order_relaxed);
+    for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) s->lose_threads();
     set_current_worker(nullptr);
 }
 
@@ -351,7 +355,7 @@ void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place,
         ::new (static_cast<void*>(g->storage)) Task*(made);
     }
     // The arguments' constructors may have parked: the worker may be another one.
-    if constexpr (!std::is_nothrow_invocable_v<MakeTask>) {
+    if constexpr (!std::is_trivially_copyable_v<Task>) {
         w = current_worker();
         if (w != nullptr && w->home != &s) w = nullptr;
     }

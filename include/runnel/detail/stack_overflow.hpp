@@ -14,6 +14,7 @@
 #include <ucontext.h>
 
 #include <runnel/detail/assert.hpp>
+#include <runnel/detail/dump.hpp>
 #include <runnel/detail/goroutine.hpp>
 #include <runnel/detail/stack_pool.hpp>
 
@@ -51,10 +52,9 @@ inline void on_sigsegv(int signal, siginfo_t* info, void* context) {
     if (g != nullptr) {
         report_line line;
         line << "runnel: goroutine stack overflow [goroutine "
-             << static_cast<unsigned long long>(g->id.load(memory_order_relaxed)) << ", created at "
-             << g->created_file.load(memory_order_relaxed) << ":"
-             << static_cast<unsigned long long>(g->created_line.load(memory_order_relaxed))
-             << "]\n  fault address " << info->si_addr << ", stack pointer "
+             << static_cast<unsigned long long>(g->id.load(memory_order_relaxed)) << ", created at ";
+        write_created(line, *g, false);
+        line << "]\n  fault address " << info->si_addr << ", stack pointer "
              << reinterpret_cast<const void*>(fault_stack_pointer(context))
              << "; see runtime_options::stack_size\n";
         line.print();

@@ -10,6 +10,9 @@
 
 #include <cstdint>
 
+#include <unistd.h>
+
+#include <runnel/detail/assert.hpp>
 #include <runnel/detail/thread_parker.hpp>
 
 namespace runnel {
@@ -19,6 +22,15 @@ namespace detail {
 class worker;
 class goroutine;
 struct local_values;
+
+/// Set in the child of a fork: no thread of the runtime lives there.
+RUNNEL_API inline constinit atomic<bool> process_forked{false};
+
+[[noreturn]] RUNNEL_NOINLINE inline void end_forked_child() noexcept {
+    write_stderr(
+        "runnel: the runtime does not survive fork(): only exec or _exit may follow in the child\n");
+    ::_exit(7);
+}
 
 /// Trivial on purpose: no guard, no destructor, no dynamic initialisation.
 struct thread_state {
