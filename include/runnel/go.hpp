@@ -61,7 +61,9 @@ inline void yield() noexcept {
 /// program ends with a report.
 /// Errors  panic outside a goroutine. Go  runtime.Goexit()
 [[noreturn]] inline void goexit() {
-    if (detail::current_goroutine() == nullptr) throw panic("goexit outside a goroutine");
+    if (detail::current_goroutine() == nullptr && detail::blocked_goroutine() == nullptr) {
+        throw panic("goexit outside a goroutine");
+    }
     throw detail::goexit_token();
 }
 
