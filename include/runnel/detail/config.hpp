@@ -61,9 +61,13 @@
 // A named synchronisation point. Nothing in production; with RUNNEL_FAULT_POINTS a test program
 // defines the hook and may delay, yield or fail there.
 #if defined(RUNNEL_FAULT_POINTS)
-namespace runnel::detail {
+namespace runnel {
+inline namespace v0 {
+namespace detail {
 void fault_point(const char* name) noexcept;
 }
+}  // namespace v0
+}  // namespace runnel
 #define RUNNEL_POINT(name) ::runnel::detail::fault_point(name)
 #else
 #define RUNNEL_POINT(name) static_cast<void>(0)
