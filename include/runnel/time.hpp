@@ -6,8 +6,8 @@
 //   Map     timers → detail/timer_chan.hpp;  their queue → detail/timer_queue.hpp
 //   Tests   tests/time_test.cpp
 //
-//   No goroutine waits behind a timer. Nothing is ever early; a duration of zero or less is now, the
-//   largest one is for ever.
+//   No goroutine waits behind a timer. Nothing is ever early; a duration of zero or less is now,
+//   the largest one is for ever.
 #pragma once
 
 #include <chrono>
@@ -78,14 +78,14 @@ void sleep_until(std::chrono::time_point<Clock, Dur> tp) {
 /// Cost  one allocation for the channel, one for the timer; O(log timers). Go  time.After
 template <class Rep, class Period>
 recv_chan<clock::time_point> after(std::chrono::duration<Rep, Period> d) {
-    auto* t = detail::chan_timer::make(detail::this_scheduler(),
-                                       detail::deadline_after(detail::to_duration(d)),
-                                       duration::zero());
+    auto* t = detail::chan_timer::make(
+        detail::this_scheduler(), detail::deadline_after(detail::to_duration(d)), duration::zero());
     return detail::chan_access::adopt<recv_chan<clock::time_point>>(t->channel());
 }
 
 /// One event in the future: a tick on its channel, or a function's call.
-/// Movable; a moved-from timer may only be assigned to or destroyed. Destroying it does not stop it.
+/// Movable; a moved-from timer may only be assigned to or destroyed.
+/// Destroying it does not stop it.
 /// Threads  all operations from any number at once. Go  *time.Timer
 class timer {
 public:
@@ -114,8 +114,9 @@ public:
     /// Where the tick comes; len and cap are 0. Nil for after_func's.
     const recv_chan<clock::time_point>& chan() const noexcept { return channel_; }
 
-    /// Stops it. True if this call kept a tick from being received (also one that had come and was not
-    /// received yet), or the function from being called. Afterwards no stale tick can be received.
+    /// Stops it. True if this call kept a tick from being received (also one that had come and was
+    /// not received yet), or the function from being called. Afterwards no stale tick can be
+    /// received.
     bool stop() { return checked()->stop(); }
 
     /// Lets it come after `d` from now, and no earlier tick any more. Returns what stop() would.
@@ -137,8 +138,8 @@ private:
     recv_chan<clock::time_point> channel_;
 };
 
-/// Calls `f` after `d` in a goroutine of its own, whether or not the timer is kept. stop() and reset()
-/// work as for others; a reset after it has fired calls `f` again.
+/// Calls `f` after `d` in a goroutine of its own, whether or not the timer is kept. stop() and
+/// reset() work as for others; a reset after it has fired calls `f` again.
 /// Visibility  what precedes it happens before the call. Go  time.AfterFunc
 template <class Rep, class Period, class F>
 timer after_func(std::chrono::duration<Rep, Period> d, F&& f,
@@ -154,8 +155,8 @@ timer after_func(std::chrono::duration<Rep, Period> d, F&& f,
     return handle;
 }
 
-/// Ticks at a fixed rate. A slow receiver loses ticks and never gets a burst; the next one comes on the
-/// grid of the first. Its destructor stops it; its channel is never closed.
+/// Ticks at a fixed rate. A slow receiver loses ticks and never gets a burst; the next one comes on
+/// the grid of the first. Its destructor stops it; its channel is never closed.
 /// Errors  std::invalid_argument for a period of zero or less. Go  *time.Ticker
 class ticker {
 public:

@@ -5,11 +5,11 @@
 //   Layer   3
 //   Map     1. what all timers share   2. channel timers   3. function timers
 //
-//   The timer queue holds no reference to a channel timer: it is attached to its channel, and when the last
-//   handle goes the timer leaves the queue. So `after` in a loop does not pile up.
-//   A timer that has expired is served in two steps: the queue claims it (expire, under the queue's lock),
-//   then it fires without that lock (run). stop() and reset() may come in between: they change the
-//   generation, and a claim of an older generation does nothing.
+//   The timer queue holds no reference to a channel timer: it is attached to its channel, and when
+//   the last handle goes the timer leaves the queue. So `after` in a loop does not pile up.
+//   A timer that has expired is served in two steps: the queue claims it (expire, under the queue's
+//   lock), then it fires without that lock (run). stop() and reset() may come in between: they
+//   change the generation, and a claim of an older generation does nothing.
 //   Locks, in this order: a timer's own, then the queue's or the channel's.
 #pragma once
 
@@ -39,7 +39,7 @@ public:
         return disarm();
     }
 
-    /// Fires again at `when`, and then every `period` if that is not zero. What stop() would return.
+    /// Fires again at `when`, then every `period` unless that is zero. Returns what stop() would.
     bool reset(time_point when, duration period) noexcept {
         spin_guard g(lock_);
         const bool was = disarm();
@@ -65,14 +65,16 @@ protected:
     bool disarm() noexcept {
         const bool was = armed_;
         armed_ = false;
-        ++generation_;
         if (scheduler_.cancel(this)) unqueued();
+        ++generation_;  // out of the queue: whoever claimed it has done so
         return take_tick_back() || was;
     }
 
     /// The claim that run() serves is still wanted; a periodic timer is armed again, on its grid.
     bool still_wanted() noexcept {
-        if (!armed_ || claimed_generation_ != generation_) return false;
+        // Two claims may be on their way, of the timer before and after a reset. Whoever comes
+        // first serves the later one, and the other finds nothing to do.
+        if (!armed_ || claimed_generation_.load(memory_order_relaxed) != generation_) return false;
         if (period_ == duration::zero()) {
             armed_ = false;
             return true;
@@ -93,11 +95,12 @@ protected:
 
     spin_lock lock_;
     scheduler& scheduler_;
-    bool armed_ = false;                     // guarded by lock_
-    std::uint32_t generation_ = 0;           // guarded by lock_; unchanged while queued
-    std::uint32_t claimed_generation_ = 0;   // written by expire()
-    time_point when_{};                      // guarded by lock_
-    duration period_ = duration::zero();     // guarded by lock_
+    bool armed_ = false;            // guarded by lock_
+    std::uint32_t generation_ = 0;  // guarded by lock_; unchanged while queued
+    atomic<std::uint32_t> claimed_generation_{
+        0};                               // written by expire(); relaxed: ordered by the queue
+    time_point when_{};                   // guarded by lock_
+    duration period_ = duration::zero();  // guarded by lock_
 };
 
 // ---- 2. channel timers ----
@@ -139,7 +142,7 @@ private:
         auto* self = static_cast<chan_timer*>(n);
         // The last handle may be going at this moment: then its destructor waits for the queue.
         if (self->channel_->try_retain()) {
-            self->claimed_generation_ = self->generation_;
+            self->claimed_generation_.store(self->generation_, memory_order_relaxed);
             self->deferred = true;
         }
         return nullptr;
@@ -168,13 +171,15 @@ private:
 
 // ---- 3. function timers ----
 
-/// Runs a function in a goroutine of its own. Referred to by its handle, by the queue while it is armed,
-/// and by the goroutines that run the function.
+/// Runs a function in a goroutine of its own. Referred to by its handle, by the queue while it is
+/// armed, and by the goroutines that run the function.
 class func_timer : public timer_base {
 public:
     void retain() noexcept override { references_.fetch_add(1, memory_order_relaxed); }
     void release() noexcept override {
-        if (references_.fetch_sub(1, memory_order_acq_rel) == 1) delete this;
+        if (references_.fetch_sub(1, memory_order_release) != 1) return;
+        static_cast<void>(references_.load(memory_order_acquire));  // sees what all the others did
+        delete this;
     }
 
     virtual void call() = 0;
@@ -188,24 +193,10 @@ protected:
     }
     virtual ~func_timer() { scope_->release(); }
 
-    struct reference {
-        func_timer* timer;
-        explicit reference(func_timer* t) noexcept : timer(t) { t->retain(); }
-        reference(reference&& o) noexcept : timer(std::exchange(o.timer, nullptr)) {}
-        reference& operator=(reference&&) = delete;
-        ~reference() {
-            if (timer != nullptr) timer->release();
-        }
-    };
-    struct body {
-        reference self;
-        void operator()() { self.timer->call(); }
-    };
-
 private:
     static goroutine* on_expire(timer_node* n) noexcept {
         auto* self = static_cast<func_timer*>(n);
-        self->claimed_generation_ = self->generation_;
+        self->claimed_generation_.store(self->generation_, memory_order_relaxed);
         self->deferred = true;  // with the queue's reference
         return nullptr;
     }
@@ -217,16 +208,32 @@ private:
             spin_guard g(self->lock_);
             fire = self->still_wanted();
         }
-        if (fire && !self->scope_->ended.load(memory_order_acquire)) {
-            try {
-                spawn_task<body>(self->scheduler_, current_worker(), self->scope_, self->place_,
-                                 [self]() noexcept { return body{reference(self)}; });
-            } catch (...) {
-                fatal("no memory for the goroutine of after_func");
-            }
+        if (!fire || self->scope_->ended.load(memory_order_acquire)) {
+            self->release();
+            return;
         }
-        self->release();
+        try {
+            // With the queue's reference, so that the last one does not go here.
+            spawn_task<body>(self->scheduler_, current_worker(), self->scope_, self->place_,
+                             [self]() noexcept { return body(self); });
+        } catch (...) {
+            fatal("no memory for the goroutine of after_func");
+        }
     }
+
+    class body {
+    public:
+        explicit body(func_timer* adopted) noexcept : self_(adopted) {}
+        body(body&& o) noexcept : self_(std::exchange(o.self_, nullptr)) {}
+        body& operator=(body&&) = delete;
+        ~body() {
+            if (self_ != nullptr) self_->release();
+        }
+        void operator()() { self_->call(); }
+
+    private:
+        func_timer* self_;
+    };
 
     void queued() noexcept override { retain(); }
     void unqueued() noexcept override {
