@@ -1,4 +1,4 @@
-// runnel/context.hpp — cancellation, deadlines and values that go with a task, from parent to child.
+// runnel/context.hpp — cancellation, deadlines and values that go with a task.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Go      package context                                 Differences: docs/from_go.md
@@ -8,17 +8,17 @@
 //
 //   runnel::cancel_context ctx = runnel::with_timeout(runnel::background(), 2s);
 //   auto v = ch.recv(ctx);          // a value, closed, timeout or canceled
-//   …                               // and ctx cancels what was started with it when it leaves scope
+//   …                               // ctx cancels what was started with it at its scope's end
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <runnel/chan.hpp>
 #include <runnel/detail/context_core.hpp>
@@ -26,11 +26,16 @@
 
 namespace runnel {
 inline namespace v0 {
+namespace detail {
+struct context_access;
+}
 
-/// The name of a value in a context. Compared by identity: `static const runnel::context_key<T> k{"k"};`
+/// The name of a value in a context. Keys are told apart by identity, whatever their names and
+/// types: `static const runnel::context_key<std::string> request_id{"request-id"};`
 template <class T>
 class context_key {
 public:
+    /// `name` is shown by to_string and is not copied.
     explicit context_key(const char* name = "") noexcept : name_(name) {}
     context_key(const context_key&) = delete;
     context_key& operator=(const context_key&) = delete;
@@ -40,9 +45,14 @@ private:
     const char* name_;
 };
 
-/// A handle to a node of a tree of contexts. Default-constructed it is background().
-/// Threads  all operations from any number at once; passed by const reference or by value.
-/// Cost     err() is two atomic loads; copies count references. Go  context.Context
+/// Tells what is done on somebody's behalf when to stop, how long it may take, and with what values.
+/// A handle to a node in a tree, to be passed by const reference or by value; default-constructed
+/// or moved from it is background(). Operations take one as their first argument: `ch.recv(ctx)`.
+/// The tree is closed: its nodes are those of the functions below. What is used like a context,
+/// with done() and err(), can limit operations, too (context_like).
+/// Threads  all operations, any number at once.
+/// Cost     err() is one atomic load until the context is done; a copy counts a reference.
+/// Go       context.Context
 class context {
 public:
     constexpr context() noexcept = default;
@@ -51,64 +61,77 @@ public:
     }
     context(context&& o) noexcept : core_(std::exchange(o.core_, nullptr)) {}
     context& operator=(const context& o) noexcept {
-        context(o).swap(*this);
+        context copy(o);
+        std::swap(core_, copy.core_);
         return *this;
     }
     context& operator=(context&& o) noexcept {
-        context(std::move(o)).swap(*this);
+        context moved(std::move(o));
+        std::swap(core_, moved.core_);
         return *this;
     }
     ~context() { detail::context_core::release(core_); }
-    void swap(context& o) noexcept { std::swap(core_, o.core_); }
 
-    /// Closed when the context is done; nil if it never can be. Made at the first call.
+    /// Closed when the context is done; nil if it never can be.
+    /// Cost  the channel is made by the first call.
     recv_chan<unit> done() const {
         detail::context_core* c = root();
         return c != nullptr ? detail::chan_access::adopt<recv_chan<unit>>(c->done())
                             : recv_chan<unit>();
     }
-    /// Empty, errc::canceled or errc::deadline_exceeded. Once it is not empty, done() is closed.
+    /// Empty; or errc::canceled or errc::deadline_exceeded if the context is done, and then done()
+    /// is closed.
+    /// Visibility  what precedes the cancellation happens before this returns.
     std::error_code err() const noexcept {
         const detail::context_core* c = root();
         return c != nullptr ? c->err() : std::error_code();
     }
-    /// Why: the cause that was given with the first cancellation, here or further up; else err().
+    /// Why it is done: what was given with the cancellation that came first, of it or of one above;
+    /// else
+    /// err(). Go  context.Cause
     std::error_code cause() const noexcept {
         const detail::context_core* c = root();
         return c != nullptr ? c->cause() : std::error_code();
     }
-    /// When it will be done by itself: the earliest deadline up the tree.
+    /// When it will be done at the latest, if that is known: the earliest deadline on the way up.
     std::optional<clock::time_point> deadline() const noexcept {
         return core_ != nullptr ? core_->deadline() : std::nullopt;
     }
-    /// The nearest value of `key` up the tree, or null. It lives as long as this context.
+    /// The nearest value of `key` on the way up, or null. It lives as long as this context.
+    /// Cost  O(values on the way).
     template <class T>
     const T* value(const context_key<T>& key) const noexcept {
-        for (const detail::context_core* c = core_; c != nullptr; c = c->parent()) {
-            if (const void* v = c->own_value(&key); v != nullptr) return static_cast<const T*>(v);
-        }
-        return nullptr;
+        if (core_ == nullptr) return nullptr;
+        return static_cast<const T*>(detail::value_base::find(core_->values(), &key));
     }
-    /// A token that is asked to stop when the context is cancelled.
+    /// A token on which a stop is requested when the context is done: for std::jthread's and other
+    /// code that knows no contexts. Its callbacks run where the context is cancelled, or in a
+    /// goroutine if its deadline struck.
     std::stop_token stop_token() const {
         detail::context_core* c = root();
         return c != nullptr ? c->stop_token() : std::stop_token();
     }
 
     /// Whether both are the same node.
-    friend bool operator==(const context& a, const context& b) noexcept { return a.core_ == b.core_; }
+    friend bool operator==(const context& a, const context& b) noexcept {
+        return a.core_ == b.core_;
+    }
 
-protected:
-    friend struct context_access;
+private:
+    friend struct detail::context_access;
+    friend class cancel_context;
     explicit context(detail::context_core* adopted) noexcept : core_(adopted) {}
     detail::context_core* root() const noexcept {
         return core_ != nullptr ? core_->root_of_cancel() : nullptr;
     }
+
     detail::context_core* core_ = nullptr;
 };
 
-/// A context that its holder cancels: explicitly, or by leaving its scope. Move-only; slices to a context
-/// that others may keep. A moved-from one does nothing.
+/// The owner of a context: cancels it when told to, and at the end of its scope. Move-only; copied
+/// to a plain `context` it shares the context with it. Moved into one it gives up the ownership:
+/// then only a deadline or a parent ends the context. A moved-from owner does nothing.
+/// Go  ctx, cancel := …; defer cancel()
 class [[nodiscard]] cancel_context : public context {
 public:
     cancel_context(cancel_context&& o) noexcept = default;
@@ -123,19 +146,22 @@ public:
     cancel_context& operator=(const cancel_context&) = delete;
     ~cancel_context() { cancel(); }
 
-    /// Cancels this context and all below it; when it returns they are done. The first call wins.
+    /// Cancels this context and all below it. When it returns this one is done, and so are those
+    /// below unless another thread is cancelling them at this moment. The first cancellation wins.
+    /// Cost  O(contexts below, and who waits for them); does not park, and runs nothing of the
+    ///       user's but the callbacks of stop tokens.
     void cancel() const noexcept { cancel(std::error_code()); }
-    /// The same, with a cause; an empty one is none.
+    /// The same with a cause; an empty one is none. Go  WithCancelCause
     void cancel(std::error_code cause) const noexcept {
         if (core_ != nullptr) detail::context_core::cancel(core_, errc::canceled, cause);
     }
 
 private:
-    friend struct context_access;
+    friend struct detail::context_access;
     explicit cancel_context(detail::context_core* adopted) noexcept : context(adopted) {}
 };
 
-/// Of after_func(ctx, f).
+/// What after_func(ctx, f) returns. Dropping it does nothing.
 class stop_handle {
 public:
     stop_handle() noexcept = default;
@@ -149,27 +175,26 @@ public:
     }
     ~stop_handle() { detail::context_core::release(node_); }
 
-    /// True if this call kept the function from being called. Does not wait for one that runs.
+    /// True if this call kept the function from being called. Does not wait if it is being called.
     bool stop() noexcept {
         if (node_ == nullptr) return std::exchange(idle_, false);
         return node_->stop();
     }
 
 private:
-    friend struct context_access;
+    friend struct detail::context_access;
     explicit stop_handle(detail::func_node* adopted) noexcept : node_(adopted) {}
     detail::func_node* node_ = nullptr;
     bool idle_ = false;  // of a context that cannot be cancelled: there is something to stop, once
 };
 
-/// For the functions below.
-struct context_access {
-    static detail::context_core* core(const context& c) noexcept { return c.core_; }
+struct detail::context_access {
+    static context_core* core(const context& c) noexcept { return c.core_; }
     template <class C>
-    static C adopt(detail::context_core* c) noexcept {
+    static C adopt(context_core* c) noexcept {
         return C(c);
     }
-    static stop_handle handle(detail::func_node* n) noexcept { return stop_handle(n); }
+    static stop_handle handle(func_node* n) noexcept { return stop_handle(n); }
     static stop_handle idle_handle() noexcept {
         stop_handle h;
         h.idle_ = true;
@@ -177,72 +202,102 @@ struct context_access {
     }
 };
 
-/// The root of all contexts: never done, no deadline, no values. Go  context.Background()
-inline context background() noexcept { return {}; }
+/// The root of all contexts: never done, without deadline and values. Go  context.Background()
+inline context background() noexcept {
+    return {};
+}
 /// The same, where it is not clear yet which context to use. Go  context.TODO()
-inline context todo() noexcept { return {}; }
+inline context todo() noexcept {
+    return {};
+}
 
-/// A child of `parent` that its holder may cancel. Go  context.WithCancel
+/// A child of `parent` that its owner can cancel. Its parent's cancellation is its own, too,
+/// with the cause.
+/// Cost  one allocation. Go  context.WithCancel, WithCancelCause
 inline cancel_context with_cancel(const context& parent) {
-    auto* node = new detail::cancel_node(context_access::core(parent));
-    cancel_context child = context_access::adopt<cancel_context>(node);
+    auto* node = new detail::cancel_node(detail::context_access::core(parent));
+    auto child = detail::context_access::adopt<cancel_context>(node);
     node->join_parent();
     return child;
 }
 
-/// A child that is done at `deadline`, or its parent's if that is earlier. One in the past: it is born
-/// done. Go  context.WithDeadline
+/// The same that is also done, with errc::deadline_exceeded, at `deadline`, or at its parent's
+/// deadline if that is earlier. If it has come already, the child is born done.
+/// Cost  one allocation; a timer, unless its parent's does. Go  context.WithDeadline
 inline cancel_context with_deadline(const context& parent, clock::time_point deadline) {
     const std::optional<clock::time_point> before = parent.deadline();
     const bool own = !before || deadline < *before;
-    auto* node = new detail::deadline_node(context_access::core(parent), own ? deadline : *before,
+    if (!own) deadline = *before;
+    auto* node = new detail::deadline_node(detail::context_access::core(parent), deadline,
                                            own && deadline != detail::no_deadline);
-    cancel_context child = context_access::adopt<cancel_context>(node);
+    auto child = detail::context_access::adopt<cancel_context>(node);
     node->join_parent();
-    if (own) {
-        if (deadline <= detail::now()) {
-            detail::context_core::cancel(node, errc::deadline_exceeded, {});
-        } else if (!child.err()) {
-            node->start();
-        }
+    if (deadline <= detail::now()) {
+        detail::context_core::cancel(node, errc::deadline_exceeded, {});
+    } else {
+        node->start();
     }
     return child;
 }
 
-/// A child that is done after `d`; zero or less: it is born done. Go  context.WithTimeout
+/// The same after `d`; with zero or less it is born done. Go  context.WithTimeout
 template <class Rep, class Period>
 cancel_context with_timeout(const context& parent, std::chrono::duration<Rep, Period> d) {
     return with_deadline(parent, detail::deadline_after(detail::to_duration(d)));
 }
 
-/// A child with a value. Go  context.WithValue
+/// A child of `parent` with a value. Go  context.WithValue
 template <class T>
-context with_value(const context& parent, const context_key<T>& key, std::type_identity_t<T> value) {
-    return context_access::adopt<context>(
-        new detail::value_node<T>(context_access::core(parent), &key, std::move(value)));
+context with_value(const context& parent, const context_key<T>& key,
+                   std::type_identity_t<T> value) {
+    return detail::context_access::adopt<context>(new detail::value_node<T>(
+        detail::context_access::core(parent), &key, key.name(), std::move(value)));
 }
 
-/// A child with the values of its parent that is not cancelled with it. Go  context.WithoutCancel
+/// A child of `parent` with its values, but neither cancelled with it nor bound to its deadline.
+/// Go  context.WithoutCancel
 inline context without_cancel(const context& parent) {
-    if (context_access::core(parent) == nullptr) return {};
-    return context_access::adopt<context>(new detail::detached_node(context_access::core(parent)));
+    detail::context_core* core = detail::context_access::core(parent);
+    if (core == nullptr) return {};
+    return detail::context_access::adopt<context>(new detail::detached_node(core));
 }
 
-/// Calls `f` in a goroutine of its own once the context is done; at once if it is. Dropping the handle does
-/// not stop it. Visibility  what precedes it happens before the call. Go  context.AfterFunc
+/// Calls `f` in a goroutine of its own as soon as the context is done; at once if it is. Dropping
+/// the handle does not stop it.
+/// Errors      panic (`go of nil func value`) for an empty function.
+/// Visibility  what precedes it, and the cancellation, happen before the call.
+/// Go          context.AfterFunc
 template <class F>
 stop_handle after_func(const context& ctx, F f,
                        detail::source_place place = detail::source_place::here()) {
     static_assert(std::is_invocable_v<F&>,
                   "runnel::after_func: the function is called without arguments");
     detail::check_callable(f);
-    detail::context_core* core = context_access::core(ctx);
-    if (core == nullptr || core->root_of_cancel() == nullptr) return context_access::idle_handle();
+    detail::context_core* core = detail::context_access::core(ctx);
+    if (core == nullptr || core->root_of_cancel() == nullptr) {
+        return detail::context_access::idle_handle();
+    }
     auto* node = new detail::func_node_of<F>(core, place, std::move(f));
     node->retain();  // its own, until it is called or stopped
-    stop_handle handle = context_access::handle(node);
+    stop_handle handle = detail::context_access::handle(node);
     node->join_parent();
     return handle;
+}
+
+/// `background.with_cancel.with_value(request-id, 17a)`: for logs. A value is shown if it is text.
+inline std::string to_string(const context& ctx) {
+    std::vector<const detail::context_core*> path;
+    for (const detail::context_core* c = detail::context_access::core(ctx); c != nullptr;
+         c = c->parent()) {
+        path.push_back(c);
+    }
+    std::string text = "background";
+    while (!path.empty()) {
+        text += '.';
+        text += path.back()->describe();
+        path.pop_back();
+    }
+    return text;
 }
 
 }  // namespace v0

@@ -129,19 +129,18 @@ public:
             throw closed_channel("close of closed channel");
         }
         error_ = std::move(error);
-        // [CH-1] what precedes close happens before a receive that finds the channel closed.
-        closed.store(true, memory_order_release);
-        while (waiter* w = receivers.claim_front()) {
-            w->outcome = wait_outcome::closed;
-            woken.push(w);
-        }
-        while (waiter* w = senders_.claim_front()) {
-            w->outcome = wait_outcome::closed;
-            woken.push(w);
-        }
-        note_waiters();
+        mark_closed(woken);
         lock.unlock();
         woken.wake_all();
+    }
+
+    /// Closes a channel that is open and that nobody else closes. Whoever waits is claimed, and left to
+    /// the caller to wake once it holds no lock: see context_core.hpp.
+    void close_quietly(wake_list& woken) noexcept {
+        const tsan::runtime_scope ours;
+        tsan::release(&closed);
+        spin_guard guard(lock);
+        mark_closed(woken);
     }
 
     /// The exception that the channel was closed with, or null. After a receive that found it closed.
@@ -178,6 +177,21 @@ public:
 protected:
     virtual ~chan_base() = default;
     virtual void destroy() noexcept = 0;
+
+    // With the lock held.
+    void mark_closed(wake_list& woken) noexcept {
+        // [CH-1] what precedes close happens before a receive that finds the channel closed.
+        closed.store(true, memory_order_release);
+        while (waiter* w = receivers.claim_front()) {
+            w->outcome = wait_outcome::closed;
+            woken.push(w);
+        }
+        while (waiter* w = senders_.claim_front()) {
+            w->outcome = wait_outcome::closed;
+            woken.push(w);
+        }
+        note_waiters();
+    }
 
     const std::size_t capacity_;
     const bool unbounded_;

@@ -6,19 +6,23 @@
 //   Map     1. nodes   2. joining a parent   3. cancelling   4. done   5. kinds of nodes
 //
 //   Invariants
-//     a node holds a reference to its parent; a parent's list of children holds none: a child leaves it
-//     when it is cancelled or goes;
-//     decided_ is written once, under lock_, after the cause; the list is empty from then on;
+//     a node holds a reference to its parent; a parent's list of children holds none: a child
+//     leaves it when it is cancelled or goes;
+//     decided_ is written once, under lock_, after the cause; from then on the list is empty, and
+//     when lock_ is free again the done channel is closed;
 //     err() is not empty ⇔ the done channel is closed, seen from anywhere.
-//   No lock is held while a channel is closed, a callback called or another node locked; neither
-//   cancelling nor releasing a tree uses the stack in proportion to its depth.
+//   Locks: one node's, then its done channel's or the timer queue's; never two nodes'. Nobody is
+//   woken and nothing of the user's runs under any of them. Neither cancelling nor releasing a tree
+//   uses the stack in proportion to its depth.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <runnel/detail/chan_core.hpp>
@@ -31,26 +35,28 @@ namespace detail {
 
 // ---- 1. nodes ----
 
+class value_base;
+
 class context_core {
 public:
     context_core(const context_core&) = delete;
     context_core& operator=(const context_core&) = delete;
 
-    context_core* next = nullptr;  // among its parent's children, guarded by the parent's lock_;
-    context_core* prev = nullptr;  // when it has been taken off for cancelling, of the work list
+    // Among its parent's children, guarded by the parent's lock_. Once it has been taken off there,
+    // next belongs to who did that, and prev to who cancelled it, which may be another: see
+    // propagate().
+    context_core* next = nullptr;
+    context_core* prev = nullptr;
     bool linked = false;
 
+    // A handle holds a reference, and so does each child.
+
     void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
-    bool try_retain() noexcept {
-        std::uint32_t n = references_.load(memory_order_relaxed);
-        do {
-            if (n == 0) return false;
-        } while (!references_.compare_exchange_weak(n, n + 1, memory_order_relaxed));
-        return true;
-    }
     /// Releases a node and, as far as they go with it, its ancestors, one after the other.
     static void release(context_core* c) noexcept {
-        while (c != nullptr && c->references_.fetch_sub(1, memory_order_acq_rel) == 1) {
+        while (c != nullptr && c->references_.fetch_sub(1, memory_order_release) == 1) {
+            // [CX-2] sees what all those did who have released it.
+            static_cast<void>(c->references_.load(memory_order_acquire));
             context_core* parent = c->parent_;
             c->leave_parent();
             delete c;
@@ -59,19 +65,26 @@ public:
     }
 
     context_core* parent() const noexcept { return parent_; }
-    /// The nearest node upwards, this one included, that can be cancelled.
-    context_core* root_of_cancel() noexcept { return root_; }
+    /// The nearest node upwards, this one included, that can be cancelled; or null.
+    context_core* root_of_cancel() const noexcept { return root_; }
+    /// The nearest node upwards, this one included, that has a value; or null.
+    const value_base* values() const noexcept { return values_; }
+    std::optional<time_point> deadline() const noexcept { return deadline_; }
+
+    /// What it is called in a description, e.g. `with_cancel`.
+    virtual std::string describe() const = 0;
 
     // ---- 2. joining a parent ----
 
     /// From now on cancelled with its parent; at once if that is done already.
     void join_parent() noexcept {
         if (above_ == nullptr) return;
+        tsan::release(this);
         int code = 0;
         std::error_code cause;
         {
-            spin_guard g(above_->lock_);
-            code = above_->decided_.load(memory_order_relaxed);
+            const section guard(above_->lock_);
+            code = above_->decided_.load(memory_order_relaxed);  // relaxed: written under lock_
             if (code == 0) {
                 above_->children_.push_back(this);
                 return;
@@ -83,36 +96,29 @@ public:
 
     void leave_parent() noexcept {
         if (above_ == nullptr) return;
-        spin_guard g(above_->lock_);
+        const section guard(above_->lock_);
         above_->children_.remove(this);
     }
 
     // ---- 3. cancelling ----
 
-    /// Cancels `top` and all below it; the first cancellation of a node wins.
+    /// Cancels `top`, which the caller holds, and all below it. The first cancellation of a node
+    /// wins; its cause, if empty, is `reason`.
     static void cancel(context_core* top, errc reason, std::error_code cause) noexcept {
-        if (!cause) cause = make_error_code(reason);
-        context_core* work = nullptr;  // linked by next, each node held and in no parent's list
-        top->retain();
-        if (top->decide(reason, cause, work)) {
-            top->leave_parent();
-            top->finish();
-        }
-        release(top);
-        while (work != nullptr) {
-            context_core* c = work;
-            work = c->next;
-            if (c->decide(reason, cause, work)) c->finish();
-            release(c);
-        }
+        remainder rest;
+        propagate(top, reason, cause, rest);
+        rest.settle();
     }
 
     std::error_code err() const noexcept {
         const int code = decided_.load(memory_order_acquire);  // [CX-1] sees the cause and done_
         if (code == 0) return {};
-        const chan_core<unit>* done = done_.load(memory_order_acquire);
-        // Decided, but whoever decided has not closed the channel yet: then it has not happened yet.
-        if (done != nullptr && !done->closed.load(memory_order_acquire)) return {};
+        const chan_core<unit>* done = done_.load(memory_order_relaxed);  // relaxed: by [CX-1]
+        if (done != nullptr && !done->closed.load(memory_order_acquire)) {
+            // Whoever decided is about to close the channel, under the lock.
+            const section until_closed(lock_);
+        }
+        tsan::acquire(&decided_);
         return make_error_code(static_cast<errc>(code));
     }
     std::error_code cause() const noexcept { return err() ? cause_ : std::error_code(); }
@@ -122,86 +128,176 @@ public:
     /// Made when somebody asks for it first; a context nobody waits for never has a channel.
     /// The caller gets a reference.
     chan_core<unit>* done() {
-        chan_core<unit>* c = done_.load(memory_order_acquire);
+        chan_core<unit>* c = done_.load(memory_order_acquire);  // [CX-3]
         if (c == nullptr) c = make_done();
         c->retain();
         return c;
     }
 
+    /// Its source, too, is made when somebody asks for it first.
     std::stop_token stop_token() {
-        std::optional<std::stop_source> fresh(std::in_place);
+        std::stop_source source(std::nostopstate);
         bool is_done = false;
-        {
-            spin_guard g(lock_);
-            if (!stop_) stop_.emplace(std::move(*fresh));
-            is_done = decided_.load(memory_order_relaxed) != 0;
+        look_at_stop(source, is_done);
+        if (!source.stop_possible()) {
+            std::stop_source fresh;
+            tsan::release(&stop_);
+            {
+                const spin_guard guard(lock_);
+                if (!stop_.stop_possible()) stop_ = std::move(fresh);
+            }
+            look_at_stop(source, is_done);
         }
-        if (is_done) stop_->request_stop();
-        return stop_->get_token();
+        if (is_done) source.request_stop();
+        return source.get_token();
     }
-
-    virtual std::optional<time_point> deadline() const noexcept {
-        return parent_ != nullptr ? parent_->deadline() : std::nullopt;
-    }
-    /// The value of `key` in this node alone.
-    virtual const void* own_value(const void*) const noexcept { return nullptr; }
 
 protected:
-    /// `root`: this node can be cancelled; `above`: with what it is.
-    context_core(context_core* parent, bool can_be_cancelled, bool with_parent) noexcept
+    enum class joins : bool { no, yes };
+    enum class cancellable : bool { no, yes };
+
+    context_core(context_core* parent, joins with_parent, cancellable itself) noexcept
         : parent_(parent) {
-        if (parent_ != nullptr) parent_->retain();
-        context_core* above = parent_ != nullptr && with_parent ? parent_->root_ : nullptr;
-        root_ = can_be_cancelled ? this : above;
-        above_ = can_be_cancelled ? above : nullptr;
+        if (parent_ == nullptr) {
+            if (itself == cancellable::yes) root_ = this;
+            return;
+        }
+        parent_->retain();
+        values_ = parent_->values_;
+        context_core* above = nullptr;
+        if (with_parent == joins::yes) {
+            above = parent_->root_;
+            deadline_ = parent_->deadline_;
+        }
+        root_ = itself == cancellable::yes ? this : above;
+        above_ = itself == cancellable::yes ? above : nullptr;
     }
     virtual ~context_core() {
-        if (chan_core<unit>* c = done_.load(memory_order_acquire); c != nullptr) c->release();
+        // relaxed: ours is the last reference
+        if (chan_core<unit>* c = done_.load(memory_order_relaxed); c != nullptr) c->release();
     }
 
-    /// Called once, without a lock, when the node has been cancelled.
+    /// Called once, without a lock, when the node has been cancelled. Nothing of the user's here.
     virtual void on_cancel() noexcept {}
 
-private:
-    // Marks the node; its children go, held, to the front of the work list. False if it was done before.
-    bool decide(errc reason, std::error_code cause, context_core*& work) noexcept {
-        spin_guard g(lock_);
-        if (decided_.load(memory_order_relaxed) != 0) return false;
-        cause_ = cause;
-        decided_.store(static_cast<int>(reason), memory_order_release);  // [CX-1]
-        while (context_core* child = children_.pop_front()) {
-            if (!child->try_retain()) continue;  // it is on its way out, and waits for our lock
-            child->next = work;
-            work = child;
-        }
+    bool try_retain() noexcept {
+        std::uint32_t n = references_.load(memory_order_relaxed);
+        do {
+            if (n == 0) return false;
+        } while (!references_.compare_exchange_weak(n, n + 1, memory_order_relaxed));
+        return true;
+    }
+    bool release_unless_last() noexcept {
+        std::uint32_t n = references_.load(memory_order_relaxed);
+        do {
+            if (n == 1) return false;
+        } while (!references_.compare_exchange_weak(n, n - 1, memory_order_release,  // [CX-2]
+                                                    memory_order_relaxed));
         return true;
     }
 
-    // Tells everyone, after decide() and without the lock.
-    void finish() noexcept {
-        chan_core<unit>* done = nullptr;
-        bool stop = false;
-        {
-            spin_guard g(lock_);
-            done = done_.load(memory_order_relaxed);
-            stop = stop_.has_value();
+    /// What is left to do when nodes have been cancelled, and runs code of the user's.
+    class remainder {
+    public:
+        void push(context_core* held) noexcept {
+            held->prev = first_;
+            first_ = held;
         }
-        // One that was made after decide() is closed already.
-        if (done != nullptr && !done->closed.load(memory_order_acquire)) done->close();
-        if (stop) stop_->request_stop();
-        on_cancel();
+        bool empty() const noexcept { return first_ == nullptr; }
+        /// Runs the callbacks of stop tokens, and destroys the values that nobody holds any more.
+        void settle() noexcept {
+            while (first_ != nullptr) {
+                context_core* c = std::exchange(first_, first_->prev);
+                tsan::acquire(c);
+                tsan::acquire(&c->stop_);
+                if (c->stop_wanted_) c->stop_.request_stop();
+                release(c);
+            }
+        }
+
+    private:
+        context_core* first_ = nullptr;  // linked by prev; held
+    };
+
+    /// Cancels `top` and all below it, and runs nothing of the user's: that is put into `rest`.
+    static void propagate(context_core* top, errc reason, std::error_code cause,
+                          remainder& rest) noexcept {
+        const tsan::runtime_scope ours;
+        if (!cause) cause = make_error_code(reason);
+        // The children of those that are done: linked by next, held.
+        context_core* work = nullptr;
+        const decision own = top->decide(reason, cause, work);
+        if (own == decision::was_done) return;
+        top->leave_parent();
+        top->on_cancel();
+        if (own == decision::stop_wanted) {
+            top->retain();
+            rest.push(top);
+        }
+        while (work != nullptr) {
+            context_core* c = work;
+            work = c->next;
+            const decision d = c->decide(reason, cause, work);
+            if (d != decision::was_done) c->on_cancel();
+            if (d == decision::stop_wanted || !c->release_unless_last()) rest.push(c);
+        }
+    }
+
+    void set_deadline(time_point when) noexcept { deadline_ = when; }
+    void set_values(const value_base* v) noexcept { values_ = v; }
+
+    // To the thread sanitizer the tree does not synchronise those who use it: see tsan.hpp.
+    class section {
+    public:
+        explicit section(spin_lock& l) noexcept : guard_(l) {}
+
+    private:
+        const tsan::runtime_scope ours_;
+        const spin_guard guard_;
+    };
+
+    mutable spin_lock lock_;
+    atomic<int> decided_{0};  // an errc; written under lock_
+
+private:
+    enum class decision : std::uint8_t { was_done, done, stop_wanted };
+
+    // Marks the node, closes its channel and moves its children, held, to the front of `work`.
+    decision decide(errc reason, std::error_code cause, context_core*& work) noexcept {
+        wake_list woken;
+        {
+            const spin_guard guard(lock_);
+            // relaxed: written under lock_
+            if (decided_.load(memory_order_relaxed) != 0) return decision::was_done;
+            cause_ = cause;
+            stop_wanted_ = stop_.stop_possible();
+            tsan::release(&decided_);
+            decided_.store(static_cast<int>(reason), memory_order_release);  // [CX-1]
+            while (context_core* child = children_.pop_front()) {
+                if (!child->try_retain()) continue;  // it is going, and waits for our lock
+                child->next = work;
+                work = child;
+            }
+            // relaxed: written under lock_
+            if (chan_core<unit>* c = done_.load(memory_order_relaxed); c != nullptr) {
+                c->close_quietly(woken);
+            }
+        }
+        RUNNEL_POINT("context.decided");
+        woken.wake_all();
+        return stop_wanted_ ? decision::stop_wanted : decision::done;
     }
 
     RUNNEL_NOINLINE chan_core<unit>* make_done() {
         chan_core<unit>* fresh = chan_core<unit>::make(0, false);
         chan_core<unit>* there = nullptr;
         {
-            spin_guard g(lock_);
-            there = done_.load(memory_order_relaxed);
+            const spin_guard guard(lock_);
+            there = done_.load(memory_order_relaxed);  // relaxed: written under lock_
             if (there == nullptr) {
-                // Nobody waits on it yet: closing it here wakes nobody.
-                if (decided_.load(memory_order_relaxed) != 0) fresh->close();
-                done_.store(fresh, memory_order_release);
+                wake_list nobody;
+                if (decided_.load(memory_order_relaxed) != 0) fresh->close_quietly(nobody);
+                done_.store(fresh, memory_order_release);  // [CX-3] publishes the channel
             }
         }
         if (there == nullptr) return fresh;
@@ -209,38 +305,53 @@ private:
         return there;
     }
 
+    void look_at_stop(std::stop_source& source, bool& is_done) const noexcept {
+        const spin_guard guard(lock_);
+        source = stop_;
+        is_done = decided_.load(memory_order_relaxed) != 0;  // relaxed: written under lock_
+    }
+
     context_core* const parent_;
     context_core* root_ = nullptr;
-    context_core* above_ = nullptr;
+    context_core* above_ = nullptr;  // whose child it is: the nearest that can be cancelled
+    const value_base* values_ = nullptr;
+    std::optional<time_point> deadline_;
     atomic<std::uint32_t> references_{1};
-    atomic<int> decided_{0};                        // an errc; written under lock_
-    atomic<chan_core<unit>*> done_{nullptr};        // written once, under lock_
-    spin_lock lock_;
-    std::error_code cause_;                         // written before decided_
-    intrusive_list<context_core> children_;         // guarded by lock_
-    std::optional<std::stop_source> stop_;          // written once, under lock_
+    bool stop_wanted_ = false;                 // written before decided_
+    atomic<chan_core<unit>*> done_{nullptr};   // written once, under lock_
+    std::error_code cause_;                    // written before decided_
+    intrusive_list<context_core> children_;    // guarded by lock_
+    std::stop_source stop_{std::nostopstate};  // written once, under lock_
 };
 
 // ---- 5. kinds of nodes ----
 
-class cancel_node : public context_core {
+class cancel_node final : public context_core {
 public:
-    explicit cancel_node(context_core* parent) noexcept : context_core(parent, true, true) {}
+    explicit cancel_node(context_core* parent) noexcept
+        : context_core(parent, joins::yes, cancellable::yes) {}
+    std::string describe() const override { return "with_cancel"; }
 };
 
 class deadline_node final : public context_core, private timer_node {
 public:
-    deadline_node(context_core* parent, time_point when, bool own_timer) noexcept
-        : context_core(parent, true, true), when_(when) {
+    /// `with_timer`: it has a deadline of its own, and not its parent's.
+    deadline_node(context_core* parent, time_point when, bool with_timer)
+        : context_core(parent, joins::yes, cancellable::yes) {
         expire = on_expire;
         run = on_run;
-        if (own_timer) scheduler_ = &this_scheduler();
+        set_deadline(when);
+        if (with_timer) scheduler_ = &this_scheduler();
     }
     /// After join_parent().
     void start() noexcept {
-        if (scheduler_ != nullptr) scheduler_->arm(this, when_);
+        // on_cancel() comes after the lock and so finds the timer armed, or we find the node done.
+        const section guard(lock_);
+        if (scheduler_ != nullptr && decided_.load(memory_order_relaxed) == 0) {
+            scheduler_->arm(this, *deadline());
+        }
     }
-    std::optional<time_point> deadline() const noexcept override { return when_; }
+    std::string describe() const override { return "with_deadline"; }
 
 private:
     ~deadline_node() override {
@@ -251,42 +362,85 @@ private:
     }
     static goroutine* on_expire(timer_node* n) noexcept {
         auto* self = static_cast<deadline_node*>(n);
-        self->deferred = self->try_retain();
+        self->deferred = self->try_retain();  // else its destructor waits for the queue
         return nullptr;
     }
+
+    // On a worker, between two goroutines: what is the user's gets a goroutine of its own.
     static void on_run(timer_node* n) noexcept {
         auto* self = static_cast<deadline_node*>(n);
-        cancel(self, errc::deadline_exceeded, {});
-        release(self);
+        scheduler& s = *self->scheduler_;
+        remainder rest;
+        propagate(self, errc::deadline_exceeded, {}, rest);
+        if (!self->release_unless_last()) rest.push(self);
+        if (rest.empty()) return;
+        struct body {
+            remainder rest;
+            void operator()() noexcept { rest.settle(); }
+        };
+        try {
+            spawn_task<body>(s, current_worker(), &s.root, source_place(),
+                             [rest]() noexcept { return body{rest}; });
+        } catch (...) {
+            rest.settle();  // no memory: better here than never
+        }
     }
 
-    const time_point when_;
     scheduler* scheduler_ = nullptr;
 };
 
-template <class T>
-class value_node final : public context_core {
+/// A node with a value, known by its key's address.
+class value_base : public context_core {
 public:
-    template <class V>
-    value_node(context_core* parent, const void* key, V&& value)
-        : context_core(parent, false, true), key_(key), value_(std::forward<V>(value)) {}
-    const void* own_value(const void* key) const noexcept override {
-        return key == key_ ? &value_ : nullptr;
+    /// The nearest value of `key`, or null.
+    static const void* find(const value_base* v, const void* key) noexcept {
+        while (v != nullptr && v->key_ != key) {
+            v = v->parent() != nullptr ? v->parent()->values() : nullptr;
+        }
+        return v != nullptr ? v->value_ : nullptr;
+    }
+
+protected:
+    value_base(context_core* parent, const void* key, const void* value) noexcept
+        : context_core(parent, joins::yes, cancellable::no), key_(key), value_(value) {
+        set_values(this);
     }
 
 private:
     const void* key_;
-    const T value_;
+    const void* value_;
+};
+
+template <class T>
+class value_node final : public value_base {
+public:
+    value_node(context_core* parent, const void* key, const char* name, T&& value)
+        : value_base(parent, key, &own_), name_(name), own_(std::move(value)) {}
+    std::string describe() const override {
+        std::string text = "with_value(";
+        text += name_;
+        if constexpr (std::is_class_v<T> && std::is_convertible_v<const T&, std::string_view>) {
+            text += ", ";
+            text += std::string_view(own_);
+        }
+        text += ")";
+        return text;
+    }
+
+private:
+    const char* const name_;
+    const T own_;
 };
 
 /// Keeps the values of its parent and nothing else.
 class detached_node final : public context_core {
 public:
-    explicit detached_node(context_core* parent) noexcept : context_core(parent, false, false) {}
-    std::optional<time_point> deadline() const noexcept override { return std::nullopt; }
+    explicit detached_node(context_core* parent) noexcept
+        : context_core(parent, joins::no, cancellable::no) {}
+    std::string describe() const override { return "without_cancel"; }
 };
 
-/// Starts a goroutine when its parent is cancelled. Holds itself until then, or until it is stopped.
+/// Starts a goroutine when its parent is cancelled. Holds itself until then, or until stopped.
 class func_node : public context_core {
 public:
     /// True if this call kept the function from being called.
@@ -297,10 +451,11 @@ public:
         return true;
     }
     virtual void call() = 0;
+    std::string describe() const override { return "after_func"; }
 
 protected:
-    func_node(context_core* parent, source_place place) noexcept
-        : context_core(parent, true, true),
+    func_node(context_core* parent, source_place place)
+        : context_core(parent, joins::yes, cancellable::yes),
           scheduler_(this_scheduler()),
           scope_(current_scope(scheduler_)),
           place_(place) {
@@ -324,6 +479,7 @@ private:
 
     void on_cancel() noexcept override {
         if (!claim()) return;
+        tsan::acquire(this);  // what precedes after_func happens before the call
         if (scope_->ended.load(memory_order_acquire)) {
             release(this);
             return;
