@@ -1,4 +1,4 @@
-// runnel/group.hpp — goroutines that belong together: the first failure ends all, and all are waited for.
+// runnel/group.hpp — goroutines that belong together: the first failure ends all of them.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Go      golang.org/x/sync/errgroup                      Differences: docs/from_go.md
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -23,11 +24,13 @@
 namespace runnel {
 inline namespace v0 {
 
-/// Starts goroutines and waits for all of them. A function fails by an exception, or by returning a non-zero
-/// std::error_code; the first failure cancels context() and is what wait() throws.
+/// Starts goroutines and waits for all of them. A function fails by an exception, or by returning a
+/// non-zero std::error_code; the first failure cancels context(), and wait() throws it. (Go's
+/// errgroup does not catch panics.) One that calls goexit has not failed.
 /// The destructor cancels and waits: no goroutine outlives its group.
-/// Threads  go, try_go and wait from any number at once; also from the group's own goroutines, but wait.
-/// Cost     of go: a goroutine and two atomic additions. Go  errgroup.Group
+/// Threads  go and try_go from any number at once, its own goroutines included; wait from any but
+///          those.
+/// Cost     of go: a goroutine, and three atomic additions. Go  errgroup.Group
 class group {
 public:
     group() : group(background()) {}
@@ -40,40 +43,46 @@ public:
         running_.wait();
     }
 
-    /// Done at the first failure, when wait() has returned, or with its parent. Its cause is the first
-    /// failure's error code, if it has one.
+    /// Done at the first failure, once wait() has returned, or with its parent. Its cause is the
+    /// error code of the first failure: what was returned, or carried by a std::system_error.
     const runnel::context& context() const noexcept { return context_; }
 
     /// At most `n` goroutines at once from now on; negative: any number; 0: none can be started.
-    /// Errors  panic while goroutines of the group are active.
-    void set_limit(int n) {
-        if (const std::size_t active = active_.load(); active != 0) {
+    /// Errors  panic (`modify limit while N goroutines in the group are still active`).
+    /// Go      SetLimit
+    void set_limit(std::ptrdiff_t n) {
+        if (const std::size_t active = active_.load(detail::memory_order_acquire); active != 0) {
             throw panic("modify limit while " + std::to_string(active) +
                         " goroutines in the group are still active");
         }
-        none_ = n == 0;
+        refuses_ = n == 0;
         places_ = n > 0 ? std::make_unique<semaphore>(n) : nullptr;
     }
 
-    /// Starts `f` as a goroutine of the group, parking while the limit is reached.
-    /// Errors  panic if the limit is 0: it would wait for ever; and those of runnel::go.
+    /// Starts `f` as a goroutine of the group.
+    /// Blocks  while as many run as the limit allows.
+    /// Errors  panic if the limit is 0 (in Go it would block for ever); and those of runnel::go.
+    /// Go      Go
     template <class F>
     void go(F&& f, detail::source_place place = detail::source_place::here()) {
-        if (none_) throw panic("go in a group whose limit is 0");
+        if (refuses_) throw panic("go in a group whose limit is 0");
         if (places_ != nullptr) places_->acquire();
         start(std::forward<F>(f), place);
     }
 
-    /// Starts `f` unless the limit is reached: false, and `f` untouched.
+    /// Starts `f` unless as many run as the limit allows: then false, and `f` is untouched.
+    /// Go  TryGo
     template <class F>
     bool try_go(F&& f, detail::source_place place = detail::source_place::here()) {
-        if (none_ || (places_ != nullptr && !places_->try_acquire())) return false;
+        if (refuses_ || (places_ != nullptr && !places_->try_acquire())) return false;
         start(std::forward<F>(f), place);
         return true;
     }
 
-    /// Waits for all goroutines, then throws the first failure: the exception, or std::system_error with the
-    /// error code. A second call does the same again. More may be started afterwards.
+    /// Waits for all goroutines, cancels the context, and throws the first failure if there was
+    /// one: the exception itself, or std::system_error with the error code. Another call does the
+    /// same again. More goroutines may be started afterwards.
+    /// Go  Wait
     void wait() {
         running_.wait();
         context_.cancel();
@@ -89,13 +98,16 @@ private:
     /// What a goroutine holds of the group: given back however it ends.
     class member {
     public:
-        explicit member(group* g) noexcept : group_(g) {}
+        explicit member(group& g) noexcept : group_(&g) {
+            group_->active_.fetch_add(1, detail::memory_order_relaxed);
+        }
         member(member&& o) noexcept : group_(std::exchange(o.group_, nullptr)) {}
         member& operator=(member&&) = delete;
         ~member() {
             if (group_ == nullptr) return;
-            group_->active_.fetch_sub(1);
             if (group_->places_ != nullptr) group_->places_->release();
+            // Afterwards set_limit may replace the places.
+            group_->active_.fetch_sub(1, detail::memory_order_release);
             group_->running_.done();  // the group may be gone now
         }
         group& operator*() const noexcept { return *group_; }
@@ -105,20 +117,27 @@ private:
     };
 
     template <class F>
+    struct job {
+        member held;  // destroyed after the function
+        F function;
+
+        void operator()() { (*held).call(function); }
+    };
+
+    template <class F>
     void start(F&& f, detail::source_place place) {
         static_assert(std::is_invocable_v<std::decay_t<F>&>,
-                      "runnel::group::go: the function is called without arguments");
+                      "runnel::group: the function is called without arguments");
         running_.add();
-        active_.fetch_add(1);
-        member m(this);  // gives back what was taken if the rest throws
-        runnel::go([held = std::move(m), function = std::forward<F>(f)]() mutable { (*held).call(function); },
-                   place);
+        member held(*this);  // gives back what was taken if the rest throws
+        detail::check_callable(f);
+        runnel::go(job<std::decay_t<F>>{std::move(held), std::forward<F>(f)}, place);
     }
 
     template <class F>
     void call(F& f) {
         try {
-            if constexpr (std::is_same_v<std::decay_t<std::invoke_result_t<F&>>, std::error_code>) {
+            if constexpr (std::is_convertible_v<std::invoke_result_t<F&>, std::error_code>) {
                 if (const std::error_code e = f()) {
                     fail(std::make_exception_ptr(std::system_error(e)), e);
                 }
@@ -145,9 +164,10 @@ private:
 
     cancel_context context_;
     wait_group running_;
-    detail::atomic<std::size_t> active_{0};
-    bool none_ = false;
-    std::unique_ptr<semaphore> places_;
+    detail::atomic<std::size_t> active_{
+        0};                              // goroutines that hold a place, should there be a limit
+    bool refuses_ = false;               // these two change only while none is active
+    std::unique_ptr<semaphore> places_;  // null: no limit
     mutex mutex_;
     std::exception_ptr first_;  // guarded by mutex_
 };
