@@ -1,5 +1,4 @@
-// runnel/semaphore.hpp — a number of permits, of which each may take several; strictly first come, first
-// served.
+// runnel/semaphore.hpp — weighted permits, strictly first come, first served.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Go      golang.org/x/sync/semaphore.Weighted           Differences: docs/from_go.md#sync

@@ -137,7 +137,7 @@ private:
                 if (group != nullptr) group->done();
             }
         } unless_started{this};
-        detail::start_goroutine(nullptr, place, member<Call>{this, std::move(call)});
+        detail::start_goroutine(nullptr, place, member<Call>{this, std::forward<Call>(call)});
         unless_started.group = nullptr;
     }
 

@@ -213,7 +213,7 @@ public:
     /// A goroutine whose run has ended without it counts as gone. Several may find out.
     void leave_behind(goroutine& g) noexcept {
         if (!g.left_behind.exchange(true, memory_order_relaxed)) {
-            abandoned_.fetch_add(1, memory_order_release);
+            abandoned.fetch_add(1, memory_order_release);
         }
         g.state.store(goroutine_state::abandoned, memory_order_relaxed);
     }
@@ -281,7 +281,7 @@ public:
     std::uint64_t finished_count() const noexcept;
     /// Goroutines that exist now; exact when nothing runs.
     std::uint64_t goroutine_count() const noexcept {
-        const std::uint64_t gone = finished_count() + abandoned_.load(memory_order_acquire);
+        const std::uint64_t gone = finished_count() + abandoned.load(memory_order_acquire);
         const std::uint64_t made = started_count();
         return made > gone ? made - gone : 0;
     }
@@ -445,7 +445,7 @@ public:
     scheduler_counters counters;
     atomic<std::uint64_t> next_id{1};
     atomic<std::uint64_t> foreign_started{0};
-    atomic<std::uint64_t> abandoned_{0};
+    atomic<std::uint64_t> abandoned{0};
     atomic<std::uint32_t> in_blocking{0};   // goroutines inside blocking()
     atomic<std::uint32_t> in_poller{0};     // goroutines that wait for I/O
     atomic<std::uint32_t> back_soon{0};     // pinned ones without a place that go on by themselves
