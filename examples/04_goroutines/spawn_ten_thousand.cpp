@@ -1,0 +1,48 @@
+// examples/04_goroutines/spawn_ten_thousand.cpp — ten thousand goroutines at once, each with work to do.
+// SPDX-License-Identifier: BSL-1.0
+//
+// Each counts the primes in its own range of numbers, and then waits until all are there: so all ten
+// thousand exist at the same time. The guide waits with a sleep; a wait group knows.
+#include <cstdio>
+
+#include <runnel/runnel.hpp>
+
+namespace {
+
+bool is_prime(int n) {
+    if (n < 2) return false;
+    for (int d = 2; d * d <= n; ++d) {
+        if (n % d == 0) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+int main() {
+    constexpr int goroutines = 10'000;
+    constexpr int range = 10;
+    return runnel::run([] {
+        std::atomic<int> primes{0};
+        runnel::latch all_here(goroutines);
+        runnel::wait_group wg;
+        for (int i = 0; i < goroutines; ++i) {
+            wg.go([&, i] {
+                int mine = 0;
+                for (int n = i * range; n < (i + 1) * range; ++n) mine += is_prime(n) ? 1 : 0;
+                primes += mine;
+                all_here.arrive_and_wait();
+            });
+        }
+        all_here.wait();
+        std::printf("%d goroutines met\n", goroutines);
+        wg.wait();
+        std::printf("%d primes below %d\n", primes.load(), goroutines * range);
+        std::printf("%zu goroutine left\n", runnel::num_goroutine());
+        return 0;
+    });
+}
+// Output:
+// 10000 goroutines met
+// 9592 primes below 100000
+// 1 goroutine left

@@ -1,0 +1,68 @@
+// examples/05_channels/channel_rules.cpp — what each operation does on a nil, an open and a closed channel.
+// SPDX-License-Identifier: BSL-1.0
+#include <cstdio>
+#include <string>
+
+#include <runnel/runnel.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+enum class kind { nil, empty, full, closed, closed_with_values };
+
+runnel::chan<int> make(kind k) {
+    if (k == kind::nil) return {};
+    auto c = runnel::make_chan<int>(1);
+    if (k == kind::full || k == kind::closed_with_values) c.send(7);
+    if (k == kind::closed || k == kind::closed_with_values) c.close();
+    return c;
+}
+
+// Asked with a small time limit: what does not come to an end by itself "parks".
+std::string send_on(const runnel::chan<int>& c) {
+    try {
+        return c.send_for(1, 1ms) == runnel::op_status::ok ? "sent" : "parks";
+    } catch (const runnel::panic& e) {
+        return std::string("panic: ") + e.what();
+    }
+}
+std::string receive_from(const runnel::chan<int>& c) {
+    const auto r = c.recv_for(1ms);
+    if (r) return "value " + std::to_string(*r);
+    return r.status() == runnel::op_status::closed ? "no value, closed" : "parks";
+}
+std::string close(const runnel::chan<int>& c) {
+    try {
+        c.close();
+        return "closed";
+    } catch (const runnel::panic& e) {
+        return std::string("panic: ") + e.what();
+    }
+}
+
+void row(const char* name, kind k) {
+    std::printf("%-8s| %-30s| %-18s| %s\n", name, send_on(make(k)).c_str(),
+                receive_from(make(k)).c_str(), close(make(k)).c_str());
+}
+
+}  // namespace
+
+int main() {
+    return runnel::run([] {
+        std::puts("channel | send                          | receive           | close");
+        row("nil", kind::nil);
+        row("empty", kind::empty);
+        row("full", kind::full);
+        row("closed", kind::closed);
+        row("closed+", kind::closed_with_values);
+        return 0;
+    });
+}
+// Output:
+// channel | send                          | receive           | close
+// nil     | parks                         | parks             | panic: close of nil channel
+// empty   | sent                          | parks             | closed
+// full    | parks                         | value 7           | closed
+// closed  | panic: send on closed channel | no value, closed  | panic: close of closed channel
+// closed+ | panic: send on closed channel | value 7           | panic: close of closed channel

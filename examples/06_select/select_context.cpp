@@ -1,0 +1,51 @@
+// examples/06_select/select_context.cpp — a worker that ends when its context is cancelled.
+// SPDX-License-Identifier: BSL-1.0
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include <runnel/runnel.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Adds up what comes until the context is done; then says why.
+std::string worker(runnel::context ctx, runnel::recv_chan<int> jobs) {
+    int sum = 0;
+    for (bool more = true; more;) {
+        runnel::select(runnel::recv(jobs, [&](int v) { sum += v; }),
+                       runnel::done(ctx, [&] { more = false; }));
+    }
+    return "sum " + std::to_string(sum) + ", " + ctx.err().message();
+}
+
+}  // namespace
+
+int main() {
+    return runnel::run([] {
+        auto jobs = runnel::make_chan<int>();
+        {
+            auto ctx = runnel::with_cancel(runnel::background());
+            auto result = runnel::async(worker, runnel::context(ctx), runnel::recv_chan<int>(jobs));
+            for (int i = 1; i <= 10; ++i) jobs.send(i);
+            ctx.cancel();
+            std::printf("cancelled: %s\n", result.get().c_str());
+        }
+        {
+            // Without a word from us: the deadline comes.
+            auto ctx = runnel::with_timeout(runnel::background(), 20ms);
+            auto result = runnel::async(worker, runnel::context(ctx), runnel::recv_chan<int>(jobs));
+            std::printf("timed out: %s\n", result.get().c_str());
+        }
+        std::printf("%zu goroutine left\n", [] {
+            while (runnel::num_goroutine() > 1) runnel::yield();
+            return runnel::num_goroutine();
+        }());
+        return 0;
+    });
+}
+// Output:
+// cancelled: sum 55, context canceled
+// timed out: sum 0, context deadline exceeded
+// 1 goroutine left
