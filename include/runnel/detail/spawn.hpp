@@ -286,7 +286,7 @@ concept testable_for_null = std::is_pointer_v<F> || std::is_member_pointer_v<F> 
 
 template <class F>
 void check_callable(const F& f) {
-    if constexpr (testable_for_null<F>) {
+    if constexpr (testable_for_null<F> && !std::is_function_v<F>) {
         if (f == nullptr) throw_go_of_nil();
     }
 }
