@@ -71,6 +71,11 @@ class send_chan;
 template <class T>
 class recv_chan;
 
+namespace detail {
+template <class Derived, class T>
+class recv_half;
+}  // namespace detail
+
 /// A receive that may have given up: a value, or the reason why there is none.
 template <class T>
 class recv_result {
@@ -94,6 +99,10 @@ public:
     T&& value() && { return std::move(value_).value(); }
 
 private:
+    // Receives straight into the result: the value moves no further.
+    template <class, class>
+    friend class detail::recv_half;
+
     op_status status_;
     std::optional<T> value_;
 };
@@ -154,6 +163,10 @@ struct chan_access {
     template <class H>
     static auto* core(const H& h) noexcept {
         return h.handle_.core();
+    }
+    template <class H>
+    static const auto& handle(const H& h) noexcept {
+        return h.handle_;
     }
     template <class H, class T>
     static H adopt(chan_core<T>* c) noexcept {
@@ -336,7 +349,8 @@ private:
 
 // ---- 2. the receive half, shared by chan and recv_chan ----
 
-/// Iterates over what is received; ends when the channel is closed and drained.
+/// Iterates over what is received; ends when the channel is closed and drained. Keeps the channel: the
+/// loop's body may let go of the handle that it ranges over.
 template <class T>
 class recv_iterator {
 public:
@@ -347,18 +361,18 @@ public:
     using reference = T&;
 
     recv_iterator() noexcept = default;
-    explicit recv_iterator(chan_core<T>* core) : core_(core) { ++*this; }
+    explicit recv_iterator(const chan_handle<T>& channel) : channel_(channel) { ++*this; }
 
     T& operator*() const noexcept { return *value_; }
     T* operator->() const noexcept { return &*value_; }
     recv_iterator& operator++();
     void operator++(int) { ++*this; }
     friend bool operator==(const recv_iterator& a, std::default_sentinel_t) noexcept {
-        return a.core_ == nullptr;
+        return a.channel_.core() == nullptr;
     }
 
 private:
-    chan_core<T>* core_ = nullptr;
+    chan_handle<T> channel_;  // nil at the end
     mutable std::optional<T> value_;
 };
 
@@ -370,9 +384,9 @@ void rethrow_close_error(const chan_core<T>* core) {
 template <class T>
 recv_iterator<T>& recv_iterator<T>::operator++() {
     value_.reset();
-    if (core_->receive_until(&value_, false, no_deadline, nullptr) != wait_outcome::ok) {
-        chan_core<T>* core = std::exchange(core_, nullptr);
-        rethrow_close_error(core);
+    if (channel_.core()->receive_until(&value_, false, no_deadline, nullptr) != wait_outcome::ok) {
+        const chan_handle<T> ended = std::move(channel_);
+        rethrow_close_error(ended.core());
     }
     return *this;
 }
@@ -402,10 +416,7 @@ public:
         requires std::is_move_assignable_v<T>
     {
         if (RUNNEL_UNLIKELY(core() == nullptr)) wait_for_ever(wait_reason::chan_receive_nil);
-        if (core()->receive_until(std::addressof(value), true, no_deadline, nullptr) ==
-            wait_outcome::ok) {
-            return true;
-        }
+        if (core()->receive_into(value) == wait_outcome::ok) return true;
         rethrow_close_error(core());
         return false;
     }
@@ -423,17 +434,9 @@ public:
     /// Receives if that needs no parking: a value, `would_block` or `closed`.
     /// Go          `select { case v := <-ch: default: }`
     recv_result<T> try_recv() const {
-        if (core() == nullptr) return op_status::would_block;
-        std::optional<T> value;
-        switch (core()->receive_now(&value, false)) {
-            case attempt::done:
-                return recv_result<T>(std::move(value));
-            case attempt::would_block:
-                return op_status::would_block;
-            default:
-                rethrow_close_error(core());
-                return op_status::closed;
-        }
+        recv_result<T> result = op_status::would_block;
+        result.status_ = receive_now(result.value_);
+        return result;
     }
 
     /// Receives within `d`: a value, `timeout` or `closed`. A duration of zero or less tries once.
@@ -450,19 +453,12 @@ public:
     /// ctx.err() says. A context that is already done wins over a ready channel.
     template <context_like C>
     recv_result<T> recv(const C& ctx) const {
-        if (const op_status s = status_of(ctx); s != op_status::ok) return s;
+        recv_result<T> result = status_of(ctx);
+        if (result.status_ != op_status::ok) return result;
         const auto done = ctx.done();
-        std::optional<T> value;
-        if (core() == nullptr) {
-            spin_lock nobody;
-            waiter_queue nothing;
-            wait_lock guard(nobody, done_of(done));
-            waiter w;
-            static_cast<void>(wait(nothing, guard, w, wait_reason::chan_receive_nil, nullptr));
-            return status_of(ctx);
-        }
-        return result_of(core()->receive_until(&value, false, no_deadline, done_of(done)), value,
-                         [&] { return status_of(ctx); });
+        result.status_ = receive_until(result.value_, no_deadline, done_of(done));
+        if (result.status_ == op_status::canceled) result.status_ = status_of(ctx);
+        return result;
     }
 
     std::size_t len() const noexcept { return core() != nullptr ? core()->len() : 0; }
@@ -471,7 +467,7 @@ public:
     /// `for (T& v : ch)`: receives until the channel is closed and drained. Go  `for v := range ch`
     recv_iterator<T> begin() const {
         if (RUNNEL_UNLIKELY(core() == nullptr)) wait_for_ever(wait_reason::chan_receive_nil);
-        return recv_iterator<T>(core());
+        return recv_iterator<T>(chan_access::handle(self()));
     }
     std::default_sentinel_t end() const noexcept { return {}; }
 
@@ -479,38 +475,41 @@ private:
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
     chan_core<T>* core() const noexcept { return chan_access::core(self()); }
 
-    template <class OnCancel>
-    recv_result<T> result_of(wait_outcome o, std::optional<T>& value, OnCancel on_cancel) const {
-        switch (o) {
-            case wait_outcome::ok:
-                return recv_result<T>(std::move(value));
-            case wait_outcome::timed_out:
-                return op_status::timeout;
-            case wait_outcome::canceled:
-                return on_cancel();
+    op_status receive_now(std::optional<T>& value) const {
+        if (core() == nullptr) return op_status::would_block;
+        switch (core()->receive_now(&value, false)) {
+            case attempt::done:
+                return op_status::ok;
+            case attempt::would_block:
+                return op_status::would_block;
             default:
                 rethrow_close_error(core());
                 return op_status::closed;
         }
     }
 
-    recv_result<T> recv_until_point(time_point deadline) const {
-        std::optional<T> value;
+    op_status receive_until(std::optional<T>& value, time_point deadline, done_source* done) const {
         if (core() == nullptr) {
             spin_lock nobody;
             waiter_queue nothing;
-            wait_lock guard(nobody);
+            wait_lock guard(nobody, done);
             waiter w;
             return to_status(
                 wait(nothing, guard, w, wait_reason::chan_receive_nil, nullptr, deadline));
         }
-        if (deadline <= now()) {
-            recv_result<T> r = try_recv();
-            return r.status() == op_status::would_block ? recv_result<T>(op_status::timeout)
-                                                        : std::move(r);
+        const op_status s = to_status(core()->receive_until(&value, false, deadline, done));
+        if (s == op_status::closed) rethrow_close_error(core());
+        return s;
+    }
+
+    recv_result<T> recv_until_point(time_point deadline) const {
+        recv_result<T> result = op_status::timeout;
+        if (core() == nullptr || deadline > now()) {
+            result.status_ = receive_until(result.value_, deadline, nullptr);
+        } else if (const op_status s = receive_now(result.value_); s != op_status::would_block) {
+            result.status_ = s;
         }
-        return result_of(core()->receive_until(&value, false, deadline, nullptr), value,
-                         [] { return op_status::canceled; });
+        return result;
     }
 };
 

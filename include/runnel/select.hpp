@@ -92,38 +92,53 @@ private:
     std::optional<T> value_;
 };
 
-/// Receives into a variable of the caller's.
+/// Receives into a variable of the caller's, without a stop on the way if that can be.
 template <class T>
 class recv_into_case {
 public:
     recv_into_case(recv_chan<T> c, std::optional<T>& out) : channel_(std::move(c)), out_(&out) {}
     void prepare(select_entry& e) {
-        value_.reset();
         e.kind = case_kind::receive;
         e.channel = chan_access::core(channel_);
-        e.slot = &value_;
+        direct_ = true;
+        if (!out_->has_value()) {
+            e.slot = out_;
+        } else if constexpr (std::is_move_assignable_v<T>) {
+            target_.emplace(**out_);
+            e.slot = target_->slot();
+            e.assigns = true;
+        } else {
+            direct_ = false;
+            value_.reset();
+            e.slot = &value_;
+        }
     }
     void finish(wait_outcome o) {
-        if (o == wait_outcome::closed) rethrow_close_error(chan_access::core(channel_));
-        if constexpr (std::is_move_assignable_v<T>) {
-            *out_ = std::move(value_);
-        } else {
+        if constexpr (std::is_move_assignable_v<T>) target_.reset();  // ends what was replaced
+        if (o == wait_outcome::closed) {
+            rethrow_close_error(chan_access::core(channel_));
             out_->reset();
-            if (value_) out_->emplace(std::move(*value_));
+        } else if (!direct_) {
+            out_->emplace(std::move(*value_));
         }
     }
 
 private:
     recv_chan<T> channel_;
     std::optional<T>* out_;
+    bool direct_ = true;  // the value goes into *out_ at once
     std::optional<T> value_;
+    std::optional<receive_target<T>> target_;
 };
 
 template <class T, class Value, class Handler>
 class send_case {
 public:
-    send_case(send_chan<T> c, Value v, Handler h)
-        : channel_(std::move(c)), value_(std::forward<Value>(v)), handler_(std::move(h)) {}
+    template <class V>
+    send_case(send_chan<T> c, V&& v, Handler h)
+        : channel_(std::move(c)),
+          value_(static_cast<Value>(std::forward<V>(v))),
+          handler_(std::move(h)) {}
     void prepare(select_entry& e) {
         e.kind = case_kind::send;
         e.channel = chan_access::core(channel_);
@@ -289,7 +304,7 @@ auto send(const send_chan<T>& c, V&& value, Handler&& handler = {}) {
         return detail::send_case<T, T&&, std::decay_t<Handler>>(c, std::forward<V>(value),
                                                                 std::forward<Handler>(handler));
     } else {
-        return detail::send_case<T, T, std::decay_t<Handler>>(c, T(std::forward<V>(value)),
+        return detail::send_case<T, T, std::decay_t<Handler>>(c, std::forward<V>(value),
                                                               std::forward<Handler>(handler));
     }
 }

@@ -10,7 +10,8 @@
 //     a sender waits ⇒ the buffer is full (or there is none);
 //     closed ⇒ nobody waits;
 //     count_ is the number of values in the buffer.
-//   Nothing of the user's runs under the lock but the move of an element.
+//   Nothing of the user's runs under the lock but the move of an element and the end of what it was
+//   moved from.
 #pragma once
 
 #include <cstddef>
@@ -71,6 +72,41 @@ inline void note_failure(std::exception_ptr* place) noexcept {
     if (place != nullptr) *place = std::current_exception();
 }
 
+/// A variable that a receive assigns to. What it held ends with this object and not before, under the
+/// channel's lock: its destructor is the user's.
+template <class T>
+class receive_target {
+public:
+    static constexpr bool plain = std::is_trivially_destructible_v<T>;
+
+    explicit receive_target(T& variable) noexcept : variable_(std::addressof(variable)) {}
+
+    /// Where the channel puts the value; good as long as this object stays where it is.
+    void* slot() noexcept {
+        if constexpr (plain) return variable_;
+        return this;
+    }
+    void assign(T&& value) {
+        replaced_.emplace(std::move(*variable_));
+        try {
+            *variable_ = std::move(value);
+        } catch (...) {
+            // Nothing was received: the variable gets back what it held, if that can be.
+            try {
+                *variable_ = std::move(*replaced_);
+            } catch (...) {
+            }
+            throw;
+        }
+    }
+
+private:
+    struct nothing {};
+
+    T* variable_;
+    [[no_unique_address]] std::conditional_t<plain, nothing, std::optional<T>> replaced_;
+};
+
 /// Something that lives and ends with a channel: the timer that sends on it.
 class chan_attachment {
 public:
@@ -114,7 +150,8 @@ public:
 
     // For select: one attempt under the lock, on a slot whose type the channel knows.
     virtual attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr* failure) = 0;
-    virtual attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr* failure) = 0;
+    virtual attempt try_receive_erased(void* slot, bool assigns, waiter*& woken,
+                                       std::exception_ptr* failure) = 0;
 
     // ---- 3. close ----
 
@@ -214,7 +251,8 @@ public:
     /// exist.
     static chan_core* make(std::size_t capacity, bool unbounded) {
         constexpr std::size_t header = buffer_offset();
-        constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+        // No process has more addresses than that; as Go has it.
+        constexpr std::size_t most = std::size_t{1} << 48;
         if (capacity > (most - header) / sizeof(T)) {
             throw std::length_error("makechan: size out of range");
         }
@@ -280,8 +318,8 @@ public:
 
     // ---- 2. receive ----
 
-    /// Parks until a value has come or the channel is closed and drained. `out` is an optional<T>*, or a
-    /// T* that is assigned to if `assigns`. ok, closed, timed_out or canceled. Does not throw the
+    /// Parks until a value has come or the channel is closed and drained. `out` is an optional<T>*, or
+    /// receive_target's slot if `assigns`. ok, closed, timed_out or canceled. Does not throw the
     /// channel's error: see receive_result().
     wait_outcome receive_until(void* out, bool assigns, time_point deadline, done_source* done) {
         const tsan::runtime_scope ours;
@@ -304,6 +342,12 @@ public:
                 wait(receivers, guard, w, wait_reason::chan_receive, this, deadline);
             if (o != wait_outcome::retry) return o;
         }
+    }
+
+    /// receive_until without limit, into a variable that is assigned to.
+    wait_outcome receive_into(T& target) {
+        receive_target<T> t(target);
+        return receive_until(t.slot(), true, no_deadline, nullptr);
     }
 
     attempt receive_now(void* out, bool assigns) {
@@ -343,7 +387,11 @@ public:
         }
         // 2. There is room.
         const std::size_t n = count_.load(memory_order_relaxed);
-        if (n < capacity_ || unbounded_) return append(value, failure);
+        if (n < capacity_ || unbounded_) {
+            const attempt a = append(value, failure);
+            if (a == attempt::done) set_count(n + 1);
+            return a;
+        }
         // 3. Nobody there, and no room.
         return attempt::would_block;
     }
@@ -352,7 +400,10 @@ public:
         // 1. The oldest value of the buffer; its room goes to the oldest sender that waits.
         if (count_.load(memory_order_relaxed) != 0) {
             if (const attempt a = take_front(out, assigns, failure); a != attempt::done) return a;
-            if (!senders_.empty()) admit_sender(woken);
+            // The count stays if a sender moves up: a channel that always has a value is never seen empty.
+            if (senders_.empty() || !admit_sender(woken)) {
+                set_count(count_.load(memory_order_relaxed) - 1);
+            }
             return attempt::done;
         }
         // 2. A sender waits: from his hands into ours.
@@ -369,8 +420,9 @@ public:
     attempt try_send_erased(void* value, waiter*& woken, std::exception_ptr* failure) override {
         return try_send(*static_cast<T*>(value), woken, failure);
     }
-    attempt try_receive_erased(void* slot, waiter*& woken, std::exception_ptr* failure) override {
-        return try_receive(slot, false, woken, failure);
+    attempt try_receive_erased(void* slot, bool assigns, waiter*& woken,
+                               std::exception_ptr* failure) override {
+        return try_receive(slot, assigns, woken, failure);
     }
 
 protected:
@@ -381,6 +433,7 @@ protected:
         while (count_.load(memory_order_relaxed) != 0) {
             std::destroy_at(front());
             drop_front();
+            set_count(count_.load(memory_order_relaxed) - 1);
         }
         for (chunk* c = first_; c != nullptr;) {
             chunk* following = c->next;
@@ -398,7 +451,11 @@ private:
     static void deliver(void* slot, bool assigns, T&& value) {
         if constexpr (std::is_move_assignable_v<T>) {
             if (assigns) {
-                *static_cast<T*>(slot) = std::move(value);
+                if constexpr (receive_target<T>::plain) {
+                    *static_cast<T*>(slot) = std::move(value);
+                } else {
+                    static_cast<receive_target<T>*>(slot)->assign(std::move(value));
+                }
                 return;
             }
         }
@@ -459,9 +516,10 @@ private:
     }
 
     // The oldest waiting sender's value goes into the room that came free. If its move throws, the
-    // exception is the sender's, and the next one gets the room.
-    void admit_sender(waiter*& woken) {
+    // exception is the sender's, and the next one gets the room. False if nobody took it.
+    bool admit_sender(waiter*& woken) {
         wake_list failed;
+        bool admitted = false;
         for (;;) {
             waiter* w = senders_.claim_front();
             if (w == nullptr) break;
@@ -472,6 +530,7 @@ private:
                 w->outcome = wait_outcome::ok;
                 w->next = nullptr;
                 woken = w;
+                admitted = true;
                 break;
             }
             w->outcome = wait_outcome::failed;
@@ -479,6 +538,7 @@ private:
         }
         sender_waits_.store(!senders_.empty(), memory_order_release);
         if (!failed.empty()) failed.wake_all();  // rare: the lock is held a little longer
+        return admitted;
     }
 
     // ---- 5. buffer: a ring behind the core, or a chain of chunks if unbounded ----
@@ -519,7 +579,6 @@ private:
             note_failure(failure);
             return attempt::threw;
         }
-        count_.store(count_.load(memory_order_relaxed) + 1, memory_order_release);
         return attempt::done;
     }
 
@@ -573,8 +632,9 @@ private:
                 delete spent;
             }
         }
-        count_.store(count_.load(memory_order_relaxed) - 1, memory_order_release);
     }
+
+    void set_count(std::size_t n) noexcept { count_.store(n, memory_order_release); }
 
     std::size_t send_at_ = 0;     // guarded by lock: where the next value goes
     std::size_t receive_at_ = 0;  // guarded by lock: where the oldest one is

@@ -29,8 +29,9 @@ enum class case_kind : std::uint8_t { receive, send, timeout, otherwise };
 /// One case, as the public select prepares it. Its channel is kept alive by the caller.
 struct select_entry {
     chan_base* channel = nullptr;  // null: never ready
-    void* slot = nullptr;          // receive: std::optional<T>*; send: T*
+    void* slot = nullptr;          // receive: std::optional<T>*, or as `assigns` says; send: T*
     case_kind kind = case_kind::otherwise;
+    bool assigns = false;               // receive: the slot is a receive_target<T>'s
     time_point deadline = no_deadline;  // of a timeout
     std::exception_ptr failure;         // of a sender's throwing move
     waiter place;                       // in the channel's queue
@@ -131,7 +132,7 @@ inline bool may_go(const select_entry& e) noexcept {
 
 inline attempt try_case(select_entry& e, waiter*& woken) {
     return e.kind == case_kind::receive
-               ? e.channel->try_receive_erased(e.slot, woken, &e.failure)
+               ? e.channel->try_receive_erased(e.slot, e.assigns, woken, &e.failure)
                : e.channel->try_send_erased(e.slot, woken, &e.failure);
 }
 
@@ -186,6 +187,7 @@ inline void enqueue_all(select_frame& f, sleeper& s) noexcept {
         select_entry& e = f.entries[index];
         e.place.who = &s;
         e.place.slot = e.slot;
+        e.place.assigns = e.assigns;
         e.place.failure = &e.failure;
         e.place.index = index + 1;
         e.place.outcome = wait_outcome::pending;
@@ -241,7 +243,9 @@ inline select_result select_cases(select_frame& f, bool in_order, std::size_t ot
             tsan::release(f.channel(i)->lock.sync_address());
             tsan::release(&f.entries[f.polling[i]].place);
         }
-        s.park_until(deadline, unlock_frame, &f);
+        // With no channel there is nothing to release, and no lock to wait for the far side with: once
+        // the deadline has struck it must not look at the frame.
+        s.park_until(deadline, f.live == 0 ? sleeper::nothing : unlock_frame, &f);
         // 4. Take the others back. This also waits for the far side's last unlock.
         lock_all(f);
         dequeue_all(f);

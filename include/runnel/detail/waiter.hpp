@@ -40,7 +40,7 @@ struct waiter {
     void* failure = nullptr;       // std::exception_ptr* for a throwing move, if the type can throw
     std::uint32_t index = 1;       // what its claim is called: its case in a select, from 1
     bool linked = false;
-    bool assigns = false;          // the slot is a T to assign to, not an optional<T>
+    bool assigns = false;          // the slot is a receive_target's, not an optional<T>
     wait_outcome outcome = wait_outcome::pending;
 };
 
