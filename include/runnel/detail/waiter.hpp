@@ -219,10 +219,10 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     w.index = 1;
     w.outcome = wait_outcome::pending;
     to_front ? queue.push_front(&w) : queue.push_back(&w);
-    // The locks are released on the far side of the switch, by a context that is not us.
     tsan::release(&w);
-    lock.release_in_advance();
     if (RUNNEL_LIKELY(!contested)) {
+        // The lock is released on the far side of the switch, by a context that is not us.
+        lock.release_in_advance();
         s.park(basic_wait_lock<Lock>::unlock_parked, &lock);
         return w.outcome;
     }
@@ -230,6 +230,7 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     cancellation.who = &s;
     cancellation.index = 2;
     if (done != nullptr) done->receivers.push_back(&cancellation);
+    lock.release_in_advance();
     s.park_until(deadline, basic_wait_lock<Lock>::unlock_parked, &lock);
     if (s.claimed() == w.index) {
         // Our claimer held the object's own lock, which is released last: nobody is about to unlock.
