@@ -106,7 +106,8 @@ public:
     }
     /// A token on which a stop is requested when the context is done: for std::jthread's and other
     /// code that knows no contexts. Its callbacks run where the context is cancelled, or in a
-    /// goroutine if its deadline struck.
+    /// goroutine if its deadline struck. They should not park: std::stop_callback's destructor
+    /// waits for a callback that runs on another thread, not for one in another goroutine.
     std::stop_token stop_token() const {
         detail::context_core* c = root();
         return c != nullptr ? c->stop_token() : std::stop_token();

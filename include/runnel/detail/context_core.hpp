@@ -141,10 +141,10 @@ public:
         look_at_stop(source, is_done);
         if (!source.stop_possible()) {
             std::stop_source fresh;
-            tsan::release(&stop_);
             {
                 const spin_guard guard(lock_);
                 if (!stop_.stop_possible()) stop_ = std::move(fresh);
+                tsan::release(&stop_);
             }
             look_at_stop(source, is_done);
         }
@@ -207,9 +207,10 @@ protected:
         /// Runs the callbacks of stop tokens, and destroys the values that nobody holds any more.
         void settle() noexcept {
             while (first_ != nullptr) {
-                context_core* c = std::exchange(first_, first_->prev);
+                context_core* c = first_;
                 tsan::acquire(c);
                 tsan::acquire(&c->stop_);
+                first_ = c->prev;
                 if (c->stop_wanted_) c->stop_.request_stop();
                 release(c);
             }
