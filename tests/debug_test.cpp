@@ -37,7 +37,7 @@ std::string dumped() {
     char* text = nullptr;
     std::size_t size = 0;
     std::FILE* out = ::open_memstream(&text, &size);
-    REQUIRE(out != nullptr);
+    if (out == nullptr) return "no memory";  // on any thread: no assertions here
     runnel::debug::dump(out);
     std::fclose(out);
     std::string result(text, size);
