@@ -161,6 +161,7 @@ private:
             }
         }
         if (woken != nullptr) woken->who->wake();
+        const tsan::user_scope as_a_handle_does;  // the tick's place is freed after this
         self->channel_->release();
     }
 
