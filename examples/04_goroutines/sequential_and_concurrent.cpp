@@ -1,8 +1,9 @@
 // examples/04_goroutines/sequential_and_concurrent.cpp — the same three tasks one after the other, and at once.
 // SPDX-License-Identifier: BSL-1.0
 //
-// Each task waits 40 ms, as one does for a disk or a server. One after the other they take 120 ms;
-// as goroutines they wait together.
+// Each task waits 100 ms, as one does for a disk or a server. One after the other they take 300 ms; as
+// goroutines they wait together.
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 
@@ -15,7 +16,7 @@ namespace {
 using milliseconds = std::chrono::duration<double, std::milli>;
 
 void task(int n, std::atomic<int>& done) {
-    runnel::sleep_for(40ms);
+    runnel::sleep_for(100ms);
     done += n;
 }
 

@@ -1,6 +1,8 @@
 // examples/05_channels/closing.cpp — closing a channel tells its receivers that no more values come.
 // SPDX-License-Identifier: BSL-1.0
+#include <atomic>
 #include <cstdio>
+#include <exception>
 #include <stdexcept>
 
 #include <runnel/runnel.hpp>
@@ -28,16 +30,16 @@ int main() {
         }
 
         // One close wakes everyone who waits.
-        auto go = runnel::make_chan<runnel::unit>();
+        auto start = runnel::make_chan<runnel::unit>();
         runnel::wait_group wg;
         std::atomic<int> started{0};
         for (int i = 0; i < 100; ++i) {
-            wg.go([&, go] {
-                go.recv();
+            wg.go([&, start] {
+                start.recv();
                 ++started;
             });
         }
-        go.close();
+        start.close();
         wg.wait();
         std::printf("%d started at once\n", started.load());
         return 0;

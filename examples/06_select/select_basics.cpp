@@ -13,7 +13,7 @@ int main() {
         auto slow = runnel::make_chan<std::string>();
         auto fast = runnel::make_chan<std::string>();
         runnel::go([=] {
-            runnel::sleep_for(60ms);
+            runnel::sleep_for(100ms);
             slow.send("two");
         });
         runnel::go([=] {
@@ -22,8 +22,10 @@ int main() {
         });
         for (int i = 0; i < 2; ++i) {
             runnel::select(
-                runnel::recv(slow, [](const std::string& m) { std::printf("slow: %s\n", m.c_str()); }),
-                runnel::recv(fast, [](const std::string& m) { std::printf("fast: %s\n", m.c_str()); }));
+                runnel::recv(slow,
+                             [](const std::string& m) { std::printf("slow: %s\n", m.c_str()); }),
+                runnel::recv(fast,
+                             [](const std::string& m) { std::printf("fast: %s\n", m.c_str()); }));
         }
 
         // Of several ready cases one is chosen at random, each as often as the others.
@@ -32,7 +34,8 @@ int main() {
         a.close();
         b.close();
         int first = 0;
-        for (int i = 0; i < 1000; ++i) first += runnel::select(runnel::recv(a), runnel::recv(b)) == 0;
+        for (int i = 0; i < 1000; ++i)
+            first += runnel::select(runnel::recv(a), runnel::recv(b)) == 0;
         std::printf("fair: %s\n", first > 400 && first < 600 ? "yes" : "no");
         return 0;
     });

@@ -38,14 +38,12 @@ int main() {
             auto result = runnel::async(worker, runnel::context(ctx), runnel::recv_chan<int>(jobs));
             std::printf("timed out: %s\n", result.get().c_str());
         }
-        std::printf("%zu goroutine left\n", [] {
-            while (runnel::num_goroutine() > 1) runnel::yield();
-            return runnel::num_goroutine();
-        }());
+        // Both workers have ended: nobody waits for jobs any more.
+        std::printf("next job: %s\n", runnel::to_string(jobs.try_send(11)));
         return 0;
     });
 }
 // Output:
 // cancelled: sum 55, context canceled
 // timed out: sum 0, context deadline exceeded
-// 1 goroutine left
+// next job: would block

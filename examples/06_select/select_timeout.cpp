@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 namespace {
 
 runnel::recv_chan<std::string> ask(std::chrono::milliseconds latency) {
-    auto answer = runnel::make_chan<std::string>(1);  // of one: a late answer does not keep the goroutine
+    auto answer =
+        runnel::make_chan<std::string>(1);  // of one: a late answer does not keep the goroutine
     runnel::go([=] {
         runnel::sleep_for(latency);
         answer.send("the answer");
@@ -19,20 +20,21 @@ runnel::recv_chan<std::string> ask(std::chrono::milliseconds latency) {
     return answer;
 }
 
-void wait_for(const char* who, std::chrono::milliseconds latency) {
+void wait_for(const char* who, std::chrono::milliseconds latency, std::chrono::milliseconds limit) {
     runnel::select(
-        runnel::recv(ask(latency), [&](const std::string& s) { std::printf("%s: %s\n", who, s.c_str()); }),
-        runnel::timeout(100ms, [&] { std::printf("%s: timed out\n", who); }));
+        runnel::recv(ask(latency),
+                     [&](const std::string& s) { std::printf("%s: %s\n", who, s.c_str()); }),
+        runnel::timeout(limit, [&] { std::printf("%s: timed out\n", who); }));
 }
 
 }  // namespace
 
 int main() {
     return runnel::run([] {
-        wait_for("fast server", 2ms);
-        wait_for("slow server", 400ms);
+        wait_for("fast server", 2ms, 10s);
+        wait_for("slow server", 10s, 20ms);
         // On one channel it is shorter.
-        std::printf("slow server: %s\n", runnel::to_string(ask(400ms).recv_for(10ms).status()));
+        std::printf("slow server: %s\n", runnel::to_string(ask(10s).recv_for(10ms).status()));
         return 0;
     });
 }
