@@ -16,9 +16,7 @@
 #include <runnel/debug.hpp>
 #include <runnel/go.hpp>
 #include <runnel/runtime.hpp>
-#if __has_include(<runnel/time.hpp>)
 #include <runnel/time.hpp>
-#endif
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -154,12 +152,7 @@ bool eventually(P pred, std::chrono::milliseconds limit = std::chrono::seconds(1
             runnel::yield();
             continue;
         }
-#if __has_include(<runnel/time.hpp>)
         runnel::sleep_for(pause);
-#else
-        runnel::yield();
-        std::this_thread::sleep_for(pause);
-#endif
         pause = std::min(pause * 2, std::chrono::microseconds(2000));
     }
 }

@@ -15,9 +15,7 @@ CHILD_SCENARIO(says_hello) {
     return 7;
 }
 
-CHILD_SCENARIO(aborts) {
-    std::abort();
-}
+CHILD_SCENARIO(aborts) { std::abort(); }
 
 TEST_CASE("a scenario's status, output and environment come back", "[support]") {
     const auto said = test::run_scenario("says_hello", {"RUNNEL_SUPPORT_TEST=set"});

@@ -27,9 +27,9 @@ void one_runtime() {
     auto also_parked = producer::make();
     const auto second = producer::start(also_parked, 1);
     check(first != second && first != id && second != id, "ids are not given twice");
-    check(producer::goroutines() == 3 && consumer::goroutines() == 3 &&
-              runnel::num_goroutine() == 3,
-          "all count the same goroutines");
+    check(
+        producer::goroutines() == 3 && consumer::goroutines() == 3 && runnel::num_goroutine() == 3,
+        "all count the same goroutines");
     check(parked.recv() == 1 && also_parked.recv() == 1, "main receives what a library sends");
 
     auto numbers = producer::make();
