@@ -77,7 +77,7 @@ std::size_t armed_timers() {
 
 // ---- 1. roots ----
 
-TEST_CASE("background is never done and has nothing", "[context]") {
+TEST_CASE("background is never done and has nothing", "[context][C-253]") {
     for (const context& ctx : {background(), runnel::todo(), context()}) {
         CHECK_FALSE(ctx.err());
         CHECK_FALSE(ctx.cause());
@@ -95,7 +95,7 @@ TEST_CASE("background is never done and has nothing", "[context]") {
 
 // ---- 2. cancelling ----
 
-TEST_CASE("a context is open until it is cancelled, then done for good", "[context][cancel]") {
+TEST_CASE("a context is open until it is cancelled, then done for good", "[context][cancel][C-254][C-281]") {
     const cancel_context ctx = with_cancel(background());
     CHECK(is_open(ctx));
     const auto done = ctx.done();
@@ -122,7 +122,7 @@ TEST_CASE("a context that nobody looked at before it was cancelled is done all t
     CHECK(c.err() == canceled);
 }
 
-TEST_CASE("a cancellation reaches every descendant before cancel returns", "[context][cancel]") {
+TEST_CASE("a cancellation reaches every descendant before cancel returns", "[context][cancel][C-256]") {
     static const runnel::context_key<int> key;
     const cancel_context root = with_cancel(background());
     const cancel_context child = with_cancel(root);
@@ -143,7 +143,7 @@ TEST_CASE("a cancellation reaches every descendant before cancel returns", "[con
 }
 
 TEST_CASE("a child of a context that is done is born done, for the same reason",
-          "[context][cancel]") {
+          "[context][cancel][C-259]") {
     const cancel_context parent = with_cancel(background());
     parent.cancel(std::make_error_code(std::errc::io_error));
     const cancel_context child = with_cancel(parent);
@@ -252,7 +252,7 @@ TEST_CASE("operations on a nil channel end with their context", "[context][cance
 
 // ---- 3. causes ----
 
-TEST_CASE("the cause is that of the first cancellation", "[context][cause]") {
+TEST_CASE("the cause is that of the first cancellation", "[context][cause][C-272]") {
     const auto io = std::make_error_code(std::errc::io_error);
     const auto pipe = std::make_error_code(std::errc::broken_pipe);
     const cancel_context parent = with_cancel(background());
@@ -274,7 +274,7 @@ TEST_CASE("the cause is that of the first cancellation", "[context][cause]") {
     CHECK(empty.cause() == canceled);
 }
 
-TEST_CASE("errors have a category, a condition and Go's words", "[context][cause]") {
+TEST_CASE("errors have a category, a condition and Go's words", "[context][cause][C-267]") {
     CHECK(canceled.message() == "context canceled");
     CHECK(exceeded.message() == "context deadline exceeded");
     CHECK(canceled == std::errc::operation_canceled);
@@ -284,7 +284,7 @@ TEST_CASE("errors have a category, a condition and Go's words", "[context][cause
 
 // ---- 4. deadlines ----
 
-TEST_CASE("a context is done when its deadline has come, not before", "[context][deadline]") {
+TEST_CASE("a context is done when its deadline has come, not before", "[context][deadline][C-264]") {
     test::expectations expected;
     test::on_workers([&] {
         const auto start = clock::now();
@@ -304,7 +304,7 @@ TEST_CASE("a context is done when its deadline has come, not before", "[context]
     expected.verify();
 }
 
-TEST_CASE("a context whose time is over is born done", "[context][deadline]") {
+TEST_CASE("a context whose time is over is born done", "[context][deadline][C-264]") {
     for (const auto d : {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-1),
                          std::chrono::nanoseconds::min()}) {
         const cancel_context ctx = with_timeout(background(), d);
@@ -334,7 +334,7 @@ TEST_CASE("the largest timeouts are for ever", "[context][deadline]") {
 }
 
 TEST_CASE("a child's deadline is never later than its parent's, and needs no timer then",
-          "[context][deadline]") {
+          "[context][deadline][C-265]") {
     test::expectations expected;
     test::on_workers([&] {
         const std::size_t before = armed_timers();
@@ -358,7 +358,7 @@ TEST_CASE("a child's deadline is never later than its parent's, and needs no tim
     expected.verify();
 }
 
-TEST_CASE("timers go with their contexts", "[context][deadline]") {
+TEST_CASE("timers go with their contexts", "[context][deadline][C-266]") {
     const int n = test::scale(100'000);
     test::expectations expected;
     test::on_workers([&] {
@@ -392,7 +392,7 @@ const runnel::context_key<std::string> name_key{"name"};
 const runnel::context_key<std::string> other_key{"name"};
 const runnel::context_key<int> number_key{"number"};
 
-TEST_CASE("the nearest value of a key is found, keys compare by identity", "[context][value]") {
+TEST_CASE("the nearest value of a key is found, keys compare by identity", "[context][value][C-268][C-269]") {
     const context a = with_value(background(), name_key, "a");
     const cancel_context b = with_cancel(a);
     const context c = with_value(b, number_key, 7);
@@ -442,7 +442,7 @@ TEST_CASE("a value may be of any kind", "[context][value]") {
     CHECK(ctx.value(null_key) != nullptr);
 }
 
-TEST_CASE("without_cancel keeps the values and nothing else", "[context][value]") {
+TEST_CASE("without_cancel keeps the values and nothing else", "[context][value][C-276]") {
     const cancel_context parent = with_timeout(with_value(background(), name_key, "kept"), 1h);
     const context free = without_cancel(parent);
     CHECK(*free.value(name_key) == "kept");
@@ -459,7 +459,7 @@ TEST_CASE("without_cancel keeps the values and nothing else", "[context][value]"
     CHECK(without_cancel(background()) == background());
 }
 
-TEST_CASE("a context describes itself", "[context]") {
+TEST_CASE("a context describes itself", "[context][C-280]") {
     const cancel_context a = with_cancel(background());
     const context b = with_value(a, name_key, "text");
     const context c = with_value(b, number_key, 3);
@@ -472,7 +472,7 @@ TEST_CASE("a context describes itself", "[context]") {
 // ---- 6. after_func ----
 
 TEST_CASE("after_func calls in a goroutine of its own once the context is done",
-          "[context][after_func]") {
+          "[context][after_func][C-277][C-279]") {
     test::expectations expected;
     test::on_workers([&] {
         const cancel_context ctx = with_cancel(background());
@@ -511,7 +511,7 @@ TEST_CASE("after_func calls in a goroutine of its own once the context is done",
     expected.verify();
 }
 
-TEST_CASE("a stopped function is not called, and leaves the tree", "[context][after_func]") {
+TEST_CASE("a stopped function is not called, and leaves the tree", "[context][after_func][C-278][C-258]") {
     test::expectations expected;
     test::on_workers([&] {
         const long before = test::counted::live();

@@ -62,7 +62,7 @@ TEST_CASE("wait returns when all have ended", "[group]") {
     expected.verify();
 }
 
-TEST_CASE("a group that nothing was started in waits for nothing", "[group]") {
+TEST_CASE("a group that nothing was started in waits for nothing", "[group][C-314]") {
     group g;
     CHECK_FALSE(g.context().err());
     g.wait();
@@ -70,7 +70,7 @@ TEST_CASE("a group that nothing was started in waits for nothing", "[group]") {
     g.wait();
 }
 
-TEST_CASE("the first exception is rethrown, each time", "[group]") {
+TEST_CASE("the first exception is rethrown, each time", "[group][C-320]") {
     test::expectations expected;
     test::on_workers([&] {
         group g;
@@ -95,7 +95,7 @@ TEST_CASE("the first exception is rethrown, each time", "[group]") {
     expected.verify();
 }
 
-TEST_CASE("a returned error code is a failure and the context's cause", "[group]") {
+TEST_CASE("a returned error code is a failure and the context's cause", "[group][C-315]") {
     test::expectations expected;
     test::on_workers([&] {
         group g;
@@ -138,7 +138,7 @@ TEST_CASE("the code of a system_error is the cause; enumerations of codes count,
     expected.verify();
 }
 
-TEST_CASE("more may be started after wait, and the first failure stays", "[group]") {
+TEST_CASE("more may be started after wait, and the first failure stays", "[group][C-313]") {
     test::expectations expected;
     test::on_workers([&] {
         group g;
@@ -228,7 +228,7 @@ TEST_CASE("a function is destroyed before its goroutine counts as ended", "[grou
 
 // ---- limits ----
 
-TEST_CASE("never more goroutines than the limit, and go waits for its turn", "[group][limit]") {
+TEST_CASE("never more goroutines than the limit, and go waits for its turn", "[group][limit][C-317]") {
     const int tasks = test::scale(1025);
     test::expectations expected;
     test::on_workers([&] {
@@ -255,7 +255,7 @@ TEST_CASE("never more goroutines than the limit, and go waits for its turn", "[g
     expected.verify();
 }
 
-TEST_CASE("try_go is refused at the limit and accepted below it", "[group][limit]") {
+TEST_CASE("try_go is refused at the limit and accepted below it", "[group][limit][C-316]") {
     test::expectations expected;
     test::on_workers([&] {
         group g;
@@ -281,7 +281,7 @@ TEST_CASE("try_go is refused at the limit and accepted below it", "[group][limit
     expected.verify();
 }
 
-TEST_CASE("a limit of zero refuses all, a negative one none", "[group][limit]") {
+TEST_CASE("a limit of zero refuses all, a negative one none", "[group][limit][C-319]") {
     group g;
     g.set_limit(0);
     CHECK_FALSE(g.try_go([] {}));
@@ -294,7 +294,7 @@ TEST_CASE("a limit of zero refuses all, a negative one none", "[group][limit]") 
     CHECK(ran == 100);
 }
 
-TEST_CASE("the limit cannot be changed while goroutines are active", "[group][limit]") {
+TEST_CASE("the limit cannot be changed while goroutines are active", "[group][limit][C-318]") {
     test::expectations expected;
     test::on_workers([&] {
         group g;
@@ -344,7 +344,7 @@ TEST_CASE("a group works on threads, and from several at once", "[group]") {
     CHECK(ran == 4 * n);
 }
 
-TEST_CASE("goroutines of a group start more of them", "[group]") {
+TEST_CASE("goroutines of a group start more of them", "[group][C-321]") {
     test::expectations expected;
     test::on_workers([&] {
         group g;

@@ -26,7 +26,7 @@ static_assert(std::is_same_v<decltype(flights::result::shared), bool>);
 
 constexpr const char* waits = "sync.WaitGroup.Wait";
 
-TEST_CASE("a call's value passes through", "[singleflight]") {
+TEST_CASE("a call's value passes through", "[singleflight][C-331]") {
     flights sf;
     const auto r = sf.run("key", [] { return 7; });
     CHECK(r.value == 7);
@@ -42,7 +42,7 @@ TEST_CASE("an exception passes through and leaves nothing behind", "[singlefligh
     CHECK(sf.run("key", [] { return 1; }).value == 1);
 }
 
-TEST_CASE("callers of one key share one call, those of others do not", "[singleflight]") {
+TEST_CASE("callers of one key share one call, those of others do not", "[singleflight][C-332]") {
     const int n = 20;
     test::expectations expected;
     test::on_workers([&] {
@@ -71,7 +71,7 @@ TEST_CASE("callers of one key share one call, those of others do not", "[singlef
     expected.verify();
 }
 
-TEST_CASE("an exception reaches every caller", "[singleflight]") {
+TEST_CASE("an exception reaches every caller", "[singleflight][C-335]") {
     const int n = 10;
     test::expectations expected;
     test::on_workers([&] {
@@ -107,7 +107,7 @@ struct noted_hash {
     }
 };
 
-TEST_CASE("goexit in a call ends all who share it and hangs nobody", "[singleflight]") {
+TEST_CASE("goexit in a call ends all who share it and hangs nobody", "[singleflight][C-337]") {
     const int n = 10;
     test::expectations expected;
     test::on_workers([&] {
@@ -150,7 +150,7 @@ TEST_CASE("goexit in a call ends all who share it and hangs nobody", "[singlefli
     expected.verify();
 }
 
-TEST_CASE("after forget the next caller starts a call of its own", "[singleflight]") {
+TEST_CASE("after forget the next caller starts a call of its own", "[singleflight][C-333]") {
     test::expectations expected;
     test::on_workers([&] {
         flights sf;
