@@ -1,87 +1,72 @@
-// bench/bench_support.hpp — what all benchmarks share.
+// bench/bench_support.hpp — what all benchmarks share: how a workload is registered and verified.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   A benchmark is named <workload>/<contender>/<workers>. One iteration does `operations` of them, starting
-//   what it needs; results are verified outside the timed part. Times are real ones.
+//   A workload is written once, as a function object over a contender: (benchmark::State&, Contender).
+//   A contender is a type with
+//     name              as it stands in the table
+//     few(n)            how many operations it does where the fastest one does n
+//     run(workers, f)   calls f where tasks run on so many workers
+//     task_group        go(f) starts a task, wait() waits for all
+//     wait_group, mutex, yield(), make_chan<T>(capacity) → send(v), recv() → optional<T>, close()
+//   A row is named <workload>/<contender>/<workers>. One iteration does many operations, which
+//   SetItemsProcessed counts; real time is what counts. Results are verified after the timed loop.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdio>
-#include <deque>
-#include <mutex>
-#include <thread>
-#include <vector>
+#include <initializer_list>
+#include <string>
 
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
-#include <runnel/runnel.hpp>
+#include "contenders/runnel.hpp"
+#include "contenders/std_thread.hpp"
 
 namespace bench {
 
-/// Runs `body` as the main goroutine with the benchmark's number of workers.
-template <class F>
-void run_with_workers(const benchmark::State& state, F body) {
-    const std::size_t before = runnel::set_max_procs(static_cast<std::size_t>(state.range(0)));
-    runnel::run(body);
-    runnel::set_max_procs(before);
+template <class Contender, class Workload>
+void add_row(const char* name, Workload workload, std::initializer_list<int> workers) {
+    const std::string row = std::string(name) + "/" + Contender::name;
+    auto* registered =
+        benchmark::RegisterBenchmark(row.c_str(), [workload](benchmark::State& state) {
+            Contender::run(static_cast<std::size_t>(state.range(0)),
+                           [&] { workload(state, Contender()); });
+        });
+    for (const int n : workers) registered->Arg(n);
+    // The processor time of all threads: a waiter that spins pays for it there.
+    registered->UseRealTime()->MeasureProcessCPUTime();
+}
+
+/// Registers `workload` for every contender, at each of these numbers of workers.
+template <class Workload>
+void add(const char* name, Workload workload, std::initializer_list<int> workers) {
+    add_row<with_runnel>(name, workload, workers);
+    add_row<with_std_thread>(name, workload, workers);
 }
 
 inline void verify(benchmark::State& state, bool right) {
     if (!right) state.SkipWithError("wrong result");
 }
 
-/// What C++ programmers write today: a queue under a mutex with two condition variables. Capacity 0 is a
-/// rendezvous: a push returns when its value has been taken.
-template <class T>
-class blocking_queue {
-public:
-    explicit blocking_queue(std::size_t capacity) : capacity_(capacity) {}
-
-    void push(T value) {
-        std::unique_lock lock(mutex_);
-        room_.wait(lock, [&] { return values_.size() < (capacity_ == 0 ? 1 : capacity_); });
-        values_.push_back(std::move(value));
-        some_.notify_one();
-        if (capacity_ == 0) {
-            const std::size_t mine = ++pushed_;
-            taken_.wait(lock, [&] { return popped_ >= mine; });
-        }
-    }
-
-    T pop() {
-        std::unique_lock lock(mutex_);
-        some_.wait(lock, [&] { return !values_.empty(); });
-        T value = std::move(values_.front());
-        values_.pop_front();
-        room_.notify_one();
-        if (capacity_ == 0) {
-            ++popped_;
-            taken_.notify_all();
-        }
-        return value;
-    }
-
-private:
-    const std::size_t capacity_;
-    std::mutex mutex_;
-    std::condition_variable room_;
-    std::condition_variable some_;
-    std::condition_variable taken_;
-    std::deque<T> values_;
-    std::size_t pushed_ = 0;
-    std::size_t popped_ = 0;
-};
+/// What main does once the workloads are registered.
+inline int run(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    const bool some = benchmark::RunSpecifiedBenchmarks() > 0;
+    benchmark::Shutdown();
+    return some ? 0 : 1;
+}
 
 /// Resident memory of this process in bytes.
 inline double resident_bytes() {
-    long pages = 0;
     long total = 0;
+    long pages = 0;
     if (std::FILE* f = std::fopen("/proc/self/statm", "r")) {
         if (std::fscanf(f, "%ld %ld", &total, &pages) != 2) pages = 0;
         std::fclose(f);
     }
-    return static_cast<double>(pages) * 4096.0;
+    return static_cast<double>(pages) * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace bench

@@ -1,0 +1,35 @@
+// bench/contenders/runnel.hpp — goroutines, channels, and what else runnel has.
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+
+#include <runnel/runnel.hpp>
+
+namespace bench {
+
+struct with_runnel {
+    static constexpr const char* name = "runnel";
+    static constexpr int few(int n) { return n; }
+
+    /// Runs `body` as the main goroutine.
+    template <class F>
+    static void run(std::size_t workers, F body) {
+        const std::size_t before = runnel::set_max_procs(workers);
+        runnel::run(body);
+        runnel::set_max_procs(before);
+    }
+
+    using task_group = runnel::wait_group;
+    using wait_group = runnel::wait_group;
+    using mutex = runnel::mutex;
+
+    static void yield() noexcept { runnel::yield(); }
+
+    template <class T>
+    static runnel::chan<T> make_chan(std::size_t capacity) {
+        return runnel::make_chan<T>(capacity);
+    }
+};
+
+}  // namespace bench
