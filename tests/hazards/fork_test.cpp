@@ -1,0 +1,180 @@
+// tests/hazards/fork_test.cpp — a child of fork() has no runtime, and is told so instead of hanging.
+// SPDX-License-Identifier: BSL-1.0
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include <runnel/blocking.hpp>
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/runtime.hpp>
+#include <runnel/thread_lock.hpp>
+#include <runnel/time.hpp>
+
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+extern char** environ;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Forks on the present goroutine or thread, and says how the child ended.
+int forked(const std::function<void()>& in_child) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);  // a child that hangs
+        in_child();
+        ::_exit(50);
+    }
+    return runnel::blocking([child] {
+        int status = 0;
+        while (::waitpid(child, &status, 0) < 0) {
+        }
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    });
+}
+
+void keep_busy() {
+    // Other threads that hold the runtime's locks every now and then.
+    for (int i = 0; i < 4; ++i) {
+        runnel::go([] {
+            const auto ch = runnel::make_chan<int>(1);
+            for (;;) {
+                ch.send(1);
+                runnel::yield();
+                ch.recv();
+            }
+        });
+    }
+}
+
+template <class F>
+int fork_in_a_goroutine(F in_child) {
+    runnel::set_max_procs(3);
+    return runnel::run([&] {
+        keep_busy();
+        return runnel::async([&] { return forked(in_child); }).get();
+    });
+}
+
+CHILD_SCENARIO(child_ends_by_itself) {
+    return fork_in_a_goroutine([] { ::_exit(11); });
+}
+CHILD_SCENARIO(child_becomes_another_program) {
+    return fork_in_a_goroutine([] { ::execl("/bin/sh", "sh", "-c", "exit 12", nullptr); });
+}
+CHILD_SCENARIO(child_exits) {
+    return fork_in_a_goroutine([] { std::exit(13); });
+}
+CHILD_SCENARIO(child_parks) {
+    return fork_in_a_goroutine([] { runnel::make_chan<int>().recv(); });
+}
+CHILD_SCENARIO(child_sleeps) {
+    return fork_in_a_goroutine([] { runnel::sleep_for(1ms); });
+}
+CHILD_SCENARIO(child_starts_a_goroutine) {
+    return fork_in_a_goroutine([] { runnel::go([] {}); });
+}
+CHILD_SCENARIO(child_runs) {
+    return fork_in_a_goroutine([] { runnel::run([] {}); });
+}
+CHILD_SCENARIO(child_makes_a_runtime) {
+    return fork_in_a_goroutine([] { runnel::runtime().run([] {}); });
+}
+// Returns from its goroutine, whose worker's loop is below it.
+CHILD_SCENARIO(child_goes_on) {
+    runnel::set_max_procs(2);
+    return runnel::run([] {
+        const auto result = runnel::make_chan<int>(1);
+        runnel::go([=] {
+            const pid_t child = ::fork();
+            if (child == 0) return;
+            result.send(runnel::blocking([child] {
+                int status = 0;
+                ::waitpid(child, &status, 0);
+                return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+            }));
+        });
+        return *result.recv();
+    });
+}
+CHILD_SCENARIO(child_leaves_blocking) {
+    runnel::set_max_procs(2);
+    return runnel::run([] {
+        const pid_t child = runnel::blocking([] { return ::fork(); });
+        if (child == 0) ::_exit(51);
+        return runnel::blocking([child] {
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        });
+    });
+}
+CHILD_SCENARIO(child_of_a_thread_runs) {
+    runnel::run([] {});
+    keep_busy();
+    return forked([] { runnel::run([] {}); });
+}
+CHILD_SCENARIO(child_of_a_fresh_process_runs) {
+    // No runtime yet: the child may have one of its own.
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(runnel::run([] { return runnel::async([] { return 14; }).get(); }));
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status) + runnel::run([] { return 1; });
+}
+CHILD_SCENARIO(spawns_a_program) {
+    return runnel::run([] {
+        keep_busy();
+        return runnel::blocking([] {
+            char shell[] = "/bin/sh";
+            char option[] = "-c";
+            char command[] = "exit 15";
+            char* argv[] = {shell, option, command, nullptr};
+            pid_t child = -1;
+            ::posix_spawn(&child, shell, nullptr, nullptr, argv, environ);
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            return WEXITSTATUS(status);
+        });
+    });
+}
+
+TEST_CASE("a forked child may end, or become another program", "[hazards][fork]") {
+    const std::pair<const char*, int> cases[] = {
+        {"child_ends_by_itself", 11}, {"child_becomes_another_program", 12},
+        {"child_exits", 13},          {"child_of_a_fresh_process_runs", 15},
+        {"spawns_a_program", 15},
+    };
+    for (const auto& [scenario, status] : cases) {
+        INFO(scenario);
+        const auto r = test::run_scenario(scenario);
+        INFO("stderr: " << r.err);
+        CHECK(r.status == status);
+        CHECK(r.err.empty());
+    }
+}
+
+TEST_CASE("a forked child that uses the runtime ends with a message", "[hazards][fork]") {
+    for (const char* scenario : {"child_parks", "child_sleeps", "child_starts_a_goroutine",
+                                 "child_runs", "child_makes_a_runtime", "child_goes_on",
+                                 "child_leaves_blocking", "child_of_a_thread_runs"}) {
+        INFO(scenario);
+        const auto r = test::run_scenario(scenario);
+        INFO("stderr: " << r.err);
+        CHECK(r.status == 7);
+        CHECK(r.err ==
+              "runnel: the runtime does not survive fork(): only exec or _exit may follow in the "
+              "child\n");
+    }
+}
+
+}  // namespace

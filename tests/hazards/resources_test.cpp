@@ -1,0 +1,205 @@
+// tests/hazards/resources_test.cpp — when there is no memory or no thread left, somebody is told.
+// SPDX-License-Identifier: BSL-1.0
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
+#include <runnel/runtime.hpp>
+#include <runnel/time.hpp>
+#include <runnel/wait_group.hpp>
+
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+#if !RUNNEL_TEST_ASAN && !RUNNEL_TEST_TSAN  // they take this name, and most of the address space
+
+namespace {
+std::atomic<int> threads_left{1 << 30};
+}
+
+// In place of the C library's: fails when no thread is left.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*entry)(void*), void* arg) noexcept {
+    if (threads_left.fetch_sub(1) <= 0) return EAGAIN;
+    using function = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+    static const auto real = reinterpret_cast<function>(::dlsym(RTLD_NEXT, "pthread_create"));
+    return real(thread, attributes, entry, arg);
+}
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// ---- 1. threads ----
+
+template <class F>
+bool refused(F f) {
+    try {
+        f();
+        return false;
+    } catch (const std::system_error& e) {
+        return e.code() == std::errc::resource_unavailable_try_again;
+    }
+}
+
+CHILD_SCENARIO(no_thread_at_all) {
+    threads_left = 0;
+    if (!refused([] { runnel::run([] {}); })) return 1;
+    if (!refused([] { runnel::go([] {}); })) return 2;
+    threads_left = 1;  // the monitor's, but no worker's
+    if (!refused([] { runnel::run([] {}); })) return 3;
+    threads_left = 100;
+    return runnel::run([] { return runnel::async([] { return 40; }).get(); });
+}
+TEST_CASE("run and go say so when no thread can be had, and work later", "[hazards][resources]") {
+    const auto r = test::run_scenario("no_thread_at_all");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 40);
+}
+
+CHILD_SCENARIO(one_worker_only) {
+    threads_left = 2;
+    runnel::set_max_procs(8);
+    const int sum = runnel::run([] {
+        runnel::wait_group wg;
+        std::atomic<int> n{0};
+        for (int i = 0; i < 1000; ++i) {
+            wg.go([&] {
+                runnel::yield();
+                ++n;
+            });
+        }
+        wg.wait();
+        return n.load();
+    });
+    threads_left = 100;
+    // Now they can be had: all eight must come.
+    return sum == 1000 && runnel::run([] {
+               std::atomic<int> here{0};
+               runnel::wait_group wg;
+               for (int i = 0; i < 8; ++i) {
+                   wg.go([&] {
+                       ++here;
+                       while (here < 8) ::usleep(100);
+                   });
+               }
+               wg.wait();
+               return true;
+           })
+               ? 41
+               : 1;
+}
+TEST_CASE("with too few threads the workers there are do the work", "[hazards][resources]") {
+    const auto r = test::run_scenario("one_worker_only");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 41);
+}
+
+// ---- 2. memory ----
+
+std::size_t mapped_now() {
+    std::ifstream in("/proc/self/statm");
+    std::size_t pages = 0;
+    in >> pages;
+    return pages * 4096;
+}
+
+void leave_room_for(std::size_t bytes) {
+    const rlim_t limit = mapped_now() + bytes;
+    const struct rlimit r = {limit, limit};
+    ::setrlimit(RLIMIT_AS, &r);
+}
+
+// Blocks run out while nothing has been started: go throws, and what was started goes on.
+CHILD_SCENARIO(no_memory_for_go) {
+    runnel::set_max_procs(1);
+    return runnel::run([] {
+        leave_room_for(200U << 20);
+        static std::atomic<long> ended{0};
+        long started = 0;
+        bool thrown = false;
+        try {
+            for (; started < 10'000'000; ++started) {
+                runnel::go([] { ++ended; });
+            }
+        } catch (const std::bad_alloc&) {
+            thrown = true;
+        }
+        if (!thrown) return 1;
+        for (int i = 0; ended < started && i < 1'000'000; ++i) runnel::yield();
+        return ended == started ? 42 : 2;
+    });
+}
+TEST_CASE("go throws bad_alloc when there is no memory, and loses nothing",
+          "[hazards][resources]") {
+    const auto r = test::run_scenario("no_memory_for_go");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 42);
+}
+
+CHILD_SCENARIO(no_memory_for_stacks) {
+    runnel::set_max_procs(1);
+    return runnel::run([] {
+        leave_room_for(300U << 20);
+        const auto ch = runnel::make_chan<int>();
+        for (int i = 0; i < 100'000; ++i) {
+            runnel::go([=] { ch.recv(); });
+            runnel::yield();
+        }
+        return 0;
+    });
+}
+TEST_CASE("a goroutine that finds no stack ends the program with a report",
+          "[hazards][resources]") {
+    const auto r = test::run_scenario("no_memory_for_stacks");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 128 + SIGABRT);
+    CHECK(test::contains(r.err, "runnel: fatal: no memory for a goroutine's stack\n"));
+}
+
+CHILD_SCENARIO(many_stacks_without_guards) {
+    // As many mappings as the system allows are not enough for two a stack: guards must not need them.
+    runnel::set_max_procs(1);
+    return runnel::run([] {
+        const auto ch = runnel::make_chan<int>();
+        runnel::wait_group wg;
+        constexpr int n = 70'000;
+        for (int i = 0; i < n; ++i) {
+            wg.go([=] { ch.recv(); });
+            if (i % 100 == 0) runnel::yield();
+        }
+        test::eventually([] { return runnel::stats().runnable == 0; });
+        ch.close();
+        wg.wait();
+        return 43;
+    });
+}
+TEST_CASE("more parked goroutines than the process may have mappings", "[hazards][resources]") {
+    const auto r = test::run_scenario("many_stacks_without_guards");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 43);
+}
+
+}  // namespace
+
+#else
+
+TEST_CASE("resources run out only without sanitizers", "[hazards][resources]") {
+    SUCCEED();
+}
+
+#endif
