@@ -99,6 +99,7 @@ RUNNEL_ALWAYS_INLINE worker* leave(worker* w, void** save, stack* from, goroutin
     }
     tsan::set_depth(depth);
     worker* landed = land(t);
+    tsan::acquire(landed);  // what made the thread: find_thread_stack()
     *landed->exceptions = mine;
     return landed;
 }
@@ -113,6 +114,7 @@ RUNNEL_ALWAYS_INLINE void start_fiber(goroutine* g, stack* s) noexcept {
     __tsan_switch_to_fiber(s->tsan_goroutine, __tsan_switch_to_fiber_no_sync);
     tsan::set_depth(0);
     tsan::acquire(g);  // what precedes `go` happens before the goroutine starts
+    tsan::acquire(current_worker());  // and what made the thread
 #else
     static_cast<void>(g);
     static_cast<void>(s);
@@ -380,6 +382,9 @@ private:
         w->thread_stack.size_of_system_stack = bounds.size;
 #if RUNNEL_TSAN
         w->thread_stack.tsan_loop = __tsan_get_current_fiber();
+        // The C library's part of the thread's local storage was set up by the thread itself: what runs
+        // on it may read errno.
+        tsan::release(w);
 #endif
     }
 
