@@ -113,7 +113,7 @@ RUNNEL_ALWAYS_INLINE void start_fiber(goroutine* g, stack* s) noexcept {
     if (s->tsan_goroutine == nullptr) s->tsan_goroutine = __tsan_create_fiber(0);
     __tsan_switch_to_fiber(s->tsan_goroutine, __tsan_switch_to_fiber_no_sync);
     tsan::set_depth(0);
-    tsan::acquire(g);  // what precedes `go` happens before the goroutine starts
+    tsan::acquire(g);                 // what precedes `go` happens before the goroutine starts
     tsan::acquire(current_worker());  // and what made the thread
 #else
     static_cast<void>(g);
