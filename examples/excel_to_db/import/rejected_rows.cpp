@@ -75,10 +75,10 @@ void rejected_csv::append_cells(const sheet_row& row) {
 void rejected_csv::write() {
     // Flushed at once, so that a full disk is noticed while it can still be reported.
     const int error = runnel::blocking([&] {
-        errno = 0;
         const bool written =
-            std::fwrite(pending_.data(), 1, pending_.size(), file_.get()) == pending_.size();
-        return written && std::fflush(file_.get()) == 0 ? 0 : (errno != 0 ? errno : EIO);
+            std::fwrite(pending_.data(), 1, pending_.size(), file_.get()) == pending_.size() &&
+            std::fflush(file_.get()) == 0;
+        return written ? 0 : errno;
     });
     pending_.clear();
     if (error != 0) fail(error);
