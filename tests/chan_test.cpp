@@ -230,7 +230,7 @@ TEST_CASE("a capacity whose buffer could not exist is a length error", "[chan][m
 
 // ---- 2. handles ----
 
-TEST_CASE("handles share one channel and compare by identity", "[chan][handle]") {
+TEST_CASE("handles share one channel and compare by identity", "[chan][handle][C-13]") {
     const auto a = make_chan<int>(1);
     const auto b = make_chan<int>(1);
     const auto same = a;
@@ -282,7 +282,7 @@ TEST_CASE("a handle moved from is nil and can be assigned again", "[chan][handle
     CHECK(!ch);
 }
 
-TEST_CASE("handles hash as they compare", "[chan][handle]") {
+TEST_CASE("handles hash as they compare", "[chan][handle][C-13]") {
     const auto a = make_chan<int>();
     const auto copy = a;
     CHECK(std::hash<chan<int>>{}(a) == std::hash<chan<int>>{}(copy));
@@ -420,7 +420,7 @@ TEST_CASE("sending converts from what is given", "[chan][send]") {
 
 // ---- 4. trying ----
 
-TEST_CASE("trying to receive tells a value, nothing and closed apart", "[chan][try]") {
+TEST_CASE("trying to receive tells a value, nothing and closed apart", "[chan][try][C-34]") {
     const auto ch = make_chan<std::string>(1);
     auto nothing = ch.try_recv();
     CHECK(nothing.status() == op_status::would_block);
@@ -1394,7 +1394,7 @@ TEST_CASE("an unbounded channel survives moves that throw", "[chan][throwing][un
 
 // ---- 12. values left behind ----
 
-TEST_CASE("values left in a channel are destroyed with its last handle", "[chan][life]") {
+TEST_CASE("values left in a channel are destroyed with its last handle", "[chan][life][C-12]") {
     const long before = test::counted::live();
     auto ch = make_chan<test::counted>(10);
     for (int i = 0; i < 10; ++i) ch.send(test::counted(i));
@@ -1410,6 +1410,20 @@ TEST_CASE("values left in a channel are destroyed with its last handle", "[chan]
     CHECK(test::counted::live() == before + 9);
     CHECK(r.recv()->value == 3);
     r = {};
+    CHECK(test::counted::live() == before);
+}
+
+TEST_CASE("a received value is no longer held by the channel", "[chan][life][C-11]") {
+    const long before = test::counted::live();
+    for (const auto& ch :
+         {make_chan<test::counted>(3), make_chan<test::counted>(runnel::unbounded)}) {
+        const auto other = ch;
+        for (int i = 0; i < 3; ++i) ch.send(test::counted(i));
+        for (long left = 2; left >= 0; --left) {
+            ch.recv();
+            CHECK(test::counted::live() == before + left);
+        }
+    }
     CHECK(test::counted::live() == before);
 }
 

@@ -506,7 +506,8 @@ TEST_CASE("an exception of any handler propagates after the select has committed
 
 // ---- values to send ----
 
-TEST_CASE("the value of a send is evaluated once and converted once", "[select][send]") {
+TEST_CASE("the value of a send is evaluated once and converted once",
+          "[select][send][C-75][C-77]") {
     const auto ch = make_chan<std::string>(1);
     int evaluated = 0;
     const auto text = [&] {
