@@ -124,24 +124,34 @@ void leave_room_for(std::size_t bytes) {
     ::setrlimit(RLIMIT_AS, &r);
 }
 
-// Blocks run out while nothing has been started: go throws, and what was started goes on.
+// Each takes a MiB until it is let go.
+struct large_callable {
+    runnel::chan<int> gate;
+    char block[1 << 20];
+    void operator()() const { gate.recv(); }
+};
 CHILD_SCENARIO(no_memory_for_go) {
-    runnel::set_max_procs(1);
     return runnel::run([] {
-        leave_room_for(16U << 20);  // used up before another worker could run any of them
-        static std::atomic<long> ended{0};
-        long started = 0;
-        bool thrown = false;
-        try {
-            for (; started < 10'000'000; ++started) {
-                runnel::go([] { ++ended; });
+        static large_callable f;
+        leave_room_for(40U << 20);
+        int thrown = 0;
+        for (int round = 0; round < 3; ++round) {
+            f.gate = runnel::make_chan<int>();
+            std::size_t started = 0;
+            try {
+                for (; started < 1000; ++started) runnel::go(f);
+            } catch (const std::bad_alloc&) {
+                ++thrown;
             }
-        } catch (const std::bad_alloc&) {
-            thrown = true;
+            if (runnel::num_goroutine() != started + 1) return 1;
+            // Once they have ended there is room again.
+            f.gate.close();
+            for (int i = 0; runnel::num_goroutine() != 1; ++i) {
+                if (i == 10'000'000) return 2;
+                runnel::yield();
+            }
         }
-        if (!thrown) return 1;
-        for (int i = 0; ended < started && i < 1'000'000; ++i) runnel::yield();
-        return ended == started ? 42 : 2;
+        return thrown == 3 ? 42 : 3;
     });
 }
 TEST_CASE("go throws bad_alloc when there is no memory, and loses nothing",
@@ -198,8 +208,6 @@ TEST_CASE("more parked goroutines than the process may have mappings", "[hazards
 
 #else
 
-TEST_CASE("resources run out only without sanitizers", "[hazards][resources]") {
-    SUCCEED();
-}
+TEST_CASE("resources run out only without sanitizers", "[hazards][resources]") { SUCCEED(); }
 
 #endif
