@@ -111,9 +111,9 @@ public:
     }
 
     std::error_code err() const noexcept {
-        const int code = decided_.load(memory_order_acquire);  // [CX-1] sees the cause and done_
+        const int code = decided_.load(memory_order_acquire);  // [CX-1] sees the cause
         if (code == 0) return {};
-        const chan_core<unit>* done = done_.load(memory_order_relaxed);  // relaxed: by [CX-1]
+        const chan_core<unit>* done = done_.load(memory_order_acquire);  // [CX-3]
         if (done != nullptr && !done->closed.load(memory_order_acquire)) {
             // Whoever decided is about to close the channel, under the lock.
             const section until_closed(lock_);
