@@ -1,0 +1,118 @@
+// tests/conformance/context_allocations_test.cpp — what contexts and timers ask of the allocator.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   This executable counts what the global operator new hands out and takes back.
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+#include <runnel/context.hpp>
+#include <runnel/time.hpp>
+
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+namespace {
+
+std::atomic<long> allocations{0};
+std::atomic<long> outstanding{0};
+
+void* allocate(std::size_t size, std::size_t alignment) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    outstanding.fetch_add(1, std::memory_order_relaxed);
+    const std::size_t whole = (size + alignment - 1) / alignment * alignment;
+    void* p = alignment <= alignof(std::max_align_t) ? std::malloc(size)
+                                                     : std::aligned_alloc(alignment, whole);
+    if (p == nullptr) throw std::bad_alloc();
+    return p;
+}
+
+void release(void* p) noexcept {
+    if (p == nullptr) return;
+    outstanding.fetch_sub(1, std::memory_order_relaxed);
+    std::free(p);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, 1); }
+void* operator new(std::size_t size, std::align_val_t a) {
+    return allocate(size, static_cast<std::size_t>(a));
+}
+void operator delete(void* p) noexcept { release(p); }
+void operator delete(void* p, std::size_t) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
+
+namespace {
+
+using namespace std::chrono_literals;
+using runnel::background;
+
+constexpr auto never = std::chrono::hours(24 * 365);
+const runnel::context_key<int> key{"a name that is longer than what a short string holds"};
+
+/// Allocations of one call, after another has made what is made once.
+template <class F>
+long allocations_of(const F& f) {
+    f();
+    const long before = allocations.load();
+    f();
+    return allocations.load() - before;
+}
+
+}  // namespace
+
+TEST_CASE("a context is one allocation, its done channel another", "[C-271]") {
+    const auto root = with_cancel(background());
+    root.done();
+    CHECK(allocations_of([] { static_cast<void>(background().err()); }) == 0);
+    CHECK(allocations_of([] { const auto ctx = background(); }) == 0);
+    CHECK(allocations_of([&] { const auto ctx = with_value(root, key, 1); }) == 1);
+    CHECK(allocations_of([&] { const auto ctx = with_cancel(root); }) == 1);
+    CHECK(allocations_of([&] { const auto ctx = with_timeout(root, never); }) == 1);
+    CHECK(allocations_of([&] { const auto ctx = with_timeout(root, 0s); }) == 1);
+    CHECK(allocations_of([&] { const auto ctx = without_cancel(root); }) == 1);
+    CHECK(allocations_of([&] { runnel::after_func(root, [] {}).stop(); }) == 1);
+    CHECK(allocations_of([&] {
+              const auto ctx = with_cancel(root);
+              ctx.done();
+              ctx.done();
+              ctx.cancel();
+          }) == 2);
+    CHECK(allocations_of([&] {
+              const runnel::context copy = root;
+              static_cast<void>(copy.err() || copy.cause() || copy.deadline() || copy.value(key));
+          }) == 0);
+}
+
+TEST_CASE("a timer is two allocations, with its channel", "[C-271]") {
+    CHECK(allocations_of([] { static_cast<void>(runnel::after(never)); }) == 2);
+    CHECK(allocations_of([] { const runnel::timer t(never); }) == 2);
+    CHECK(allocations_of([] { const runnel::ticker t(never); }) == 2);
+    CHECK(allocations_of([] { runnel::after_func(never, [] {}).stop(); }) == 1);
+    runnel::timer t(never);
+    CHECK(allocations_of([&] {
+              t.reset(never);
+              t.stop();
+          }) == 0);
+}
+
+TEST_CASE("children that come and go keep the memory of a long-lived parent flat", "[C-257]") {
+    const int n = test::scale(1'000'000);
+    const auto parent = with_cancel(background());
+    const auto work = [&](int i) {
+        const auto child = with_cancel(parent);
+        const auto timed = with_timeout(child, never);
+        if (i % 2 == 0) timed.done();
+        runnel::after_func(child, [] {}).stop();
+        if (i % 3 == 0) child.cancel();
+    };
+    work(0);
+    const long before = outstanding.load();
+    for (int i = 0; i < n; ++i) work(i);
+    // A thread of the runtime may have come or gone meanwhile; one thing kept a round would be n.
+    CHECK(outstanding.load() < before + 50);
+}
