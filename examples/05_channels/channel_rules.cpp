@@ -20,13 +20,19 @@ runnel::chan<int> make(kind k) {
     return c;
 }
 
-// Asked with a small time limit: what does not come to an end by itself "parks".
-std::string send_on(const runnel::chan<int>& c) {
+template <class F>
+std::string result_or_panic(F f) {
     try {
-        return c.send_for(1, 1ms) == runnel::op_status::ok ? "sent" : "parks";
+        return f();
     } catch (const runnel::panic& e) {
         return std::string("panic: ") + e.what();
     }
+}
+
+// Asked with a small time limit: what does not come to an end by itself "parks".
+std::string send_on(const runnel::chan<int>& c) {
+    return result_or_panic(
+        [&] { return c.send_for(1, 1ms) == runnel::op_status::ok ? "sent" : "parks"; });
 }
 std::string receive_from(const runnel::chan<int>& c) {
     const auto r = c.recv_for(1ms);
@@ -34,12 +40,7 @@ std::string receive_from(const runnel::chan<int>& c) {
     return r.status() == runnel::op_status::closed ? "no value, closed" : "parks";
 }
 std::string close(const runnel::chan<int>& c) {
-    try {
-        c.close();
-        return "closed";
-    } catch (const runnel::panic& e) {
-        return std::string("panic: ") + e.what();
-    }
+    return result_or_panic([&] { return c.close(), "closed"; });
 }
 
 void row(const char* name, kind k) {
@@ -49,12 +50,7 @@ void row(const char* name, kind k) {
 
 /// The same without a limit: parks until the channel is closed.
 std::string send_parked(const runnel::chan<int>& c) {
-    try {
-        c.send(1);
-        return "sent";
-    } catch (const runnel::panic& e) {
-        return std::string("panic: ") + e.what();
-    }
+    return result_or_panic([&] { return c.send(1), "sent"; });
 }
 std::string receive_parked(const runnel::chan<int>& c) {
     return c.recv() ? "a value" : "no value, closed";
