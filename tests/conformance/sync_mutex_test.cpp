@@ -40,18 +40,21 @@ void compute_for(std::chrono::microseconds d) {
     }
 }
 
-// Keeps the mutex until a waiter has waited longer than it is patient; leaves the mutex starving, held
-// by the caller, with that waiter first in its queue. False if the waiter got it before.
+// With the mutex held by the caller and one waiter in its queue: keeps it until that waiter has lost a
+// race for it after waiting longer than it is patient. Then the mutex is starving, held by the caller, and the
+// waiter first in the queue. False if the waiter won: then the caller does not hold the mutex.
 bool starve_first_waiter(runnel::mutex& m, const std::atomic<bool>& got) {
     runnel::sleep_for(2ms);
     m.unlock();
-    // It is woken, and finds the mutex taken again, if we are faster.
     if (!m.try_lock()) return false;
-    return test::eventually([&] {
-               runnel::yield();
-               return got || test::parked(lock_reason) >= 1;
-           }) &&
-           !got;
+    // Either it has had the mutex before our try_lock, or it finds the mutex taken and queues again.
+    const bool starving = test::eventually([&] {
+                              runnel::yield();
+                              return got || test::parked(lock_reason) >= 1;
+                          }) &&
+                          !got;
+    if (!starving) m.unlock();
+    return starving;
 }
 
 }  // namespace
