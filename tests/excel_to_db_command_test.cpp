@@ -98,6 +98,14 @@ struct fixture {
             run({"generate", book, "--rows", std::to_string(rows), "--bad", std::to_string(bad)})
                 .status == 0);
     }
+    // An import begins with the table, which is not there yet either.
+    bool has_rows() const {
+        try {
+            return rows_in_db() != "0";
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
     std::string rows_in_db() const { return query(db, "SELECT count(*) FROM businesses"); }
 };
 
@@ -269,21 +277,16 @@ TEST_CASE("Ctrl-C ends the wait for a locked database") {
 }
 
 TEST_CASE("Ctrl-C ends an import with what is committed, and the truth about it") {
+    fixture f;
+    f.generate(60'000, 0);
     for (const std::string method : {"sequential", "concurrent"}) {
         for (const int number : {SIGINT, SIGTERM}) {
             INFO(method << ", signal " << number);
-            const fixture f;
-            f.generate(60'000, 0);
+            f.db =
+                (f.folder / (method + test::numbered("", static_cast<unsigned>(number)))).string();
             process import(f.folder,
                            {"import", f.book, "--db", f.db, "--method", method, "--json"});
-            // Some rows first: the table appears, then it grows.
-            const bool begun = test::eventually([&] {
-                try {
-                    return f.rows_in_db() != "0";
-                } catch (const std::exception&) {
-                    return false;  // no such table yet
-                }
-            });
+            const bool begun = test::eventually([&] { return f.has_rows(); });
             import.signal(number);
             const result r = import.wait();
             CHECK(begun);
@@ -297,4 +300,17 @@ TEST_CASE("Ctrl-C ends an import with what is committed, and the truth about it"
             CHECK(r.err == "excel_to_db: interrupted; " + committed + " rows are committed\n");
         }
     }
+}
+
+TEST_CASE("an import that was killed can be completed without doubling a row") {
+    const fixture f;
+    f.generate(20'000, 0);
+    process import(f.folder, {"import", f.book, "--db", f.db, "--method", "sequential"});
+    const bool begun = test::eventually([&] { return f.has_rows(); });
+    import.signal(SIGKILL);
+    CHECK(import.wait().status == 128 + SIGKILL);
+    CHECK(begun);
+    CHECK(f.rows_in_db() != "20000");
+    CHECK(f.run({"import", f.book, "--db", f.db, "--on-conflict", "skip"}).status == 0);
+    CHECK(f.rows_in_db() == "20000");
 }

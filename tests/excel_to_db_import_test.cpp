@@ -137,6 +137,9 @@ struct fixture {
 };
 
 // Each method on each number of workers, with a fresh fixture.
+//
+// Batches are small: at most sixteen of them share a commit, so that a sheet of 2'000 rows takes
+// several, and there is something left to stop.
 template <class F>
 void each_method(F check) {
     struct restore {
@@ -148,6 +151,8 @@ void each_method(F check) {
         for (const import_method method : all_methods) {
             INFO("method " << static_cast<int>(method) << ", max_procs " << procs);
             fixture f;
+            f.options.workers = 8;
+            f.options.batch_size = 20;
             check(f, method);
         }
     }
@@ -411,7 +416,6 @@ TEST_CASE("one bad row among a hundred costs a few statements, not a hundred") {
 TEST_CASE("a cancelled import reports exactly what it has committed") {
     each_method([](fixture& f, import_method method) {
         write_sample(f.book, {2'000, 20, false});
-        f.options.workers = 8;
         runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
         watched_store store(f.db, [&](std::size_t committed, std::size_t) {
             if (committed >= 300) ctx.cancel();
