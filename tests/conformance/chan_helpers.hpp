@@ -37,9 +37,7 @@ enum class place { goroutine, thread };
 
 inline constexpr std::array<place, 2> places{place::goroutine, place::thread};
 
-inline const char* name_of(place p) {
-    return p == place::goroutine ? "goroutine" : "thread";
-}
+inline const char* name_of(place p) { return p == place::goroutine ? "goroutine" : "thread"; }
 
 /// Starts functions in goroutines and threads of their own and waits for all of them: what they
 /// capture by reference must outlive them. The functions must not throw.
@@ -263,9 +261,7 @@ bool throws(F f, std::string_view what = {}) {
 // ---- 3. blocked threads ----
 
 /// The kernel's id of the calling thread, for wait_blocked.
-inline int thread_id() {
-    return static_cast<int>(::syscall(SYS_gettid));
-}
+inline int thread_id() { return static_cast<int>(::syscall(SYS_gettid)); }
 
 /// Waits until the thread that stored its id in `tid` sleeps in the kernel. Threads do not stand in
 /// the list of goroutines, so that is as near as a test can see that one has blocked.
@@ -282,7 +278,7 @@ inline bool wait_blocked(const std::atomic<int>& tid) {
         std::fclose(file);
         // Several looks in a row: a lock of the allocator is not what we wait for.
         asleep = fields == 1 && state == 'S' ? asleep + 1 : 0;
-        return asleep >= 20;
+        return asleep >= 8;
     });
 }
 
