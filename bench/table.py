@@ -53,6 +53,8 @@ for (workload, contender, workers), records in sorted(samples.items()):
         size = max(r["bytes_each"] for r in records)
         more = (f"  {size:.0f} B each; start {median(records, lambda r: r['start_ns']):.0f} ns,"
                 f" wake and end {median(records, lambda r: r['wake_ns']):.0f} ns")
+    if "taken_percent" in records[0]:
+        more += f"  found taken: {median(records, lambda r: r['taken_percent']):.1f}%"
     print(f"{workload:<20}{contender:<12}{workers:>7}{middle:>12.1f}{spread:>8}"
           f"{median(records, processor):>12.1f}{ratio:>9}{more}")
 print("ratio: time of runnel / time of std::thread with mutex and condition variable; below 1 is faster")
