@@ -154,10 +154,10 @@ private:
         {
             spin_guard g(self->lock_);
             if (self->still_wanted()) {
-                time_point tick = now();
+                self->tick_ = now();
                 spin_guard c(self->channel_->lock);
                 // A tick that nobody has received yet stays, and this one is lost.
-                static_cast<void>(self->channel_->try_send(tick, woken, nullptr));
+                static_cast<void>(self->channel_->try_send(self->tick_, woken, nullptr));
             }
         }
         if (woken != nullptr) woken->who->wake();
@@ -168,6 +168,7 @@ private:
     bool take_tick_back() noexcept override { return channel_->discard_buffered(); }
 
     chan_core<time_point>* channel_;
+    time_point tick_{};  // guarded by lock_; not on a stack, where the next goroutine has its own
 };
 
 // ---- 3. function timers ----
