@@ -644,9 +644,7 @@ struct pipe_burst : std::runtime_error {
     pipe_burst() : std::runtime_error("pipe burst") {}
 };
 
-std::exception_ptr burst() {
-    return std::make_exception_ptr(pipe_burst{});
-}
+std::exception_ptr burst() { return std::make_exception_ptr(pipe_burst{}); }
 
 }  // namespace
 

@@ -71,9 +71,7 @@ bool is_open(const context& ctx) {
            !ctx.stop_token().stop_requested();
 }
 
-std::size_t armed_timers() {
-    return runnel::detail::this_scheduler().timer_count();
-}
+std::size_t armed_timers() { return runnel::detail::this_scheduler().timer_count(); }
 
 // ---- 1. roots ----
 
@@ -95,7 +93,8 @@ TEST_CASE("background is never done and has nothing", "[context][C-253]") {
 
 // ---- 2. cancelling ----
 
-TEST_CASE("a context is open until it is cancelled, then done for good", "[context][cancel][C-254][C-281]") {
+TEST_CASE("a context is open until it is cancelled, then done for good",
+          "[context][cancel][C-254][C-281]") {
     const cancel_context ctx = with_cancel(background());
     CHECK(is_open(ctx));
     const auto done = ctx.done();
@@ -122,7 +121,8 @@ TEST_CASE("a context that nobody looked at before it was cancelled is done all t
     CHECK(c.err() == canceled);
 }
 
-TEST_CASE("a cancellation reaches every descendant before cancel returns", "[context][cancel][C-256]") {
+TEST_CASE("a cancellation reaches every descendant before cancel returns",
+          "[context][cancel][C-256]") {
     static const runnel::context_key<int> key;
     const cancel_context root = with_cancel(background());
     const cancel_context child = with_cancel(root);
@@ -284,7 +284,8 @@ TEST_CASE("errors have a category, a condition and Go's words", "[context][cause
 
 // ---- 4. deadlines ----
 
-TEST_CASE("a context is done when its deadline has come, not before", "[context][deadline][C-264]") {
+TEST_CASE("a context is done when its deadline has come, not before",
+          "[context][deadline][C-264]") {
     test::expectations expected;
     test::on_workers([&] {
         const auto start = clock::now();
@@ -392,7 +393,8 @@ const runnel::context_key<std::string> name_key{"name"};
 const runnel::context_key<std::string> other_key{"name"};
 const runnel::context_key<int> number_key{"number"};
 
-TEST_CASE("the nearest value of a key is found, keys compare by identity", "[context][value][C-268][C-269]") {
+TEST_CASE("the nearest value of a key is found, keys compare by identity",
+          "[context][value][C-268][C-269]") {
     const context a = with_value(background(), name_key, "a");
     const cancel_context b = with_cancel(a);
     const context c = with_value(b, number_key, 7);
@@ -511,7 +513,8 @@ TEST_CASE("after_func calls in a goroutine of its own once the context is done",
     expected.verify();
 }
 
-TEST_CASE("a stopped function is not called, and leaves the tree", "[context][after_func][C-278][C-258]") {
+TEST_CASE("a stopped function is not called, and leaves the tree",
+          "[context][after_func][C-278][C-258]") {
     test::expectations expected;
     test::on_workers([&] {
         const long before = test::counted::live();

@@ -41,13 +41,9 @@ std::size_t settled_goroutines() {
 
 // ---- 1. callables and arguments ----
 
-int doubled(int n) {
-    return 2 * n;
-}
+int doubled(int n) { return 2 * n; }
 std::atomic<int> global_sum{0};
-void add_to_global(int a, int b) {
-    global_sum += a + b;
-}
+void add_to_global(int a, int b) { global_sum += a + b; }
 
 TEST_CASE("go takes functions, lambdas, members and objects, with arguments", "[go]") {
     test::on_workers([] {
@@ -487,9 +483,7 @@ TEST_CASE("a goexit that is swallowed ends the program with a report", "[go][goe
 
 // ---- 6. panics ----
 
-void throws_with(const std::string& what) {
-    throw std::runtime_error(what);
-}
+void throws_with(const std::string& what) { throw std::runtime_error(what); }
 
 #define PANIC_SCENARIO(name, ...)              \
     CHILD_SCENARIO(name) {                     \

@@ -228,7 +228,8 @@ TEST_CASE("a function is destroyed before its goroutine counts as ended", "[grou
 
 // ---- limits ----
 
-TEST_CASE("never more goroutines than the limit, and go waits for its turn", "[group][limit][C-317]") {
+TEST_CASE("never more goroutines than the limit, and go waits for its turn",
+          "[group][limit][C-317]") {
     const int tasks = test::scale(1025);
     test::expectations expected;
     test::on_workers([&] {

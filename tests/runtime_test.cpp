@@ -883,12 +883,8 @@ int leave_running_goroutines() {
     while (up < 4 || o.touched < 1000) std::this_thread::yield();
     return 4;
 }
-CHILD_SCENARIO(main_returns_with_goroutines) {
-    return leave_running_goroutines();
-}
-CHILD_SCENARIO(exit_on_a_thread) {
-    std::exit(leave_running_goroutines() + 1);
-}
+CHILD_SCENARIO(main_returns_with_goroutines) { return leave_running_goroutines(); }
+CHILD_SCENARIO(exit_on_a_thread) { std::exit(leave_running_goroutines() + 1); }
 CHILD_SCENARIO(exit_in_a_goroutine) {
     leave_running_goroutines();
     return runnel::run([]() -> int {

@@ -307,9 +307,7 @@ TEST_CASE("a handler may take its value in any way that C++ passes arguments",
 namespace {
 
 int heard_by_function = 0;
-void hear(int v) {
-    heard_by_function += v;
-}
+void hear(int v) { heard_by_function += v; }
 
 }  // namespace
 

@@ -40,9 +40,7 @@ static_assert(std::is_same_v<runnel::clock, std::chrono::steady_clock>);
 constexpr auto a_while = 20ms;
 constexpr auto never = std::chrono::hours(24 * 365);
 
-std::size_t armed_timers() {
-    return runnel::detail::this_scheduler().timer_count();
-}
+std::size_t armed_timers() { return runnel::detail::this_scheduler().timer_count(); }
 
 /// Those of goroutines that an earlier run left behind stay armed.
 class timers_since {

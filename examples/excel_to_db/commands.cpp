@@ -79,9 +79,7 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
 
 }  // namespace
 
-void complain(const std::string& message) {
-    fmt::print(stderr, "excel_to_db: {}\n", message);
-}
+void complain(const std::string& message) { fmt::print(stderr, "excel_to_db: {}\n", message); }
 
 int generate_file(const generate_command& command) {
     try {

@@ -54,8 +54,8 @@ inline constexpr unbounded_t unbounded{};
 /// What a channel can carry. Checked by make_chan: a handle to a channel of an incomplete type may be
 /// a member of that type.
 template <class T>
-concept channel_value = std::is_object_v<T> && !std::is_const_v<T> && std::is_move_constructible_v<T> &&
-                        std::is_destructible_v<T>;
+concept channel_value = std::is_object_v<T> && !std::is_const_v<T> &&
+                        std::is_move_constructible_v<T> && std::is_destructible_v<T>;
 
 /// What limits an operation: runnel::context and everything that is used like it.
 template <class C>
@@ -80,7 +80,8 @@ class recv_half;
 template <class T>
 class recv_result {
 public:
-    recv_result(op_status s) noexcept : status_(s) {}  // NOLINT: a status is a result without a value
+    recv_result(op_status s) noexcept
+        : status_(s) {}  // NOLINT: a status is a result without a value
     explicit recv_result(std::optional<T> v) : status_(op_status::ok), value_(std::move(v)) {}
 
     op_status status() const noexcept { return status_; }
@@ -342,8 +343,7 @@ private:
         waiter_queue nothing;
         wait_lock guard(nobody, done);
         waiter w;
-        return to_status(
-            wait(nothing, guard, w, wait_reason::chan_send_nil, nullptr, deadline));
+        return to_status(wait(nothing, guard, w, wait_reason::chan_send_nil, nullptr, deadline));
     }
 };
 

@@ -204,13 +204,9 @@ struct detail::context_access {
 };
 
 /// The root of all contexts: never done, without deadline and values. Go  context.Background()
-inline context background() noexcept {
-    return {};
-}
+inline context background() noexcept { return {}; }
 /// The same, where it is not clear yet which context to use. Go  context.TODO()
-inline context todo() noexcept {
-    return {};
-}
+inline context todo() noexcept { return {}; }
 
 /// A child of `parent` that its owner can cancel. Its parent's cancellation is its own, too,
 /// with the cause.

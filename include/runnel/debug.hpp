@@ -20,13 +20,13 @@ inline namespace v0 {
 /// One goroutine at one moment.
 struct goroutine_info {
     std::uint64_t id = 0;
-    std::string name;              ///< "goroutine N", or "main" for a run's main goroutine
-    std::string state;             ///< "runnable", "running", "waiting", "blocking"
-    std::string wait_reason;       ///< in Go's words: "chan receive", "select", "sleep", …; else empty
+    std::string name;         ///< "goroutine N", or "main" for a run's main goroutine
+    std::string state;        ///< "runnable", "running", "waiting", "blocking"
+    std::string wait_reason;  ///< in Go's words: "chan receive", "select", "sleep", …; else empty
     const void* waiting_for = nullptr;  ///< the object it waits on, as chan's id()
-    std::string created_at;        ///< "file:line"
-    std::uint64_t parent = 0;      ///< the goroutine that started it, 0 if a thread did
-    double waiting_seconds = 0;    ///< how long it has waited, to about 10 ms
+    std::string created_at;             ///< "file:line"
+    std::uint64_t parent = 0;           ///< the goroutine that started it, 0 if a thread did
+    double waiting_seconds = 0;         ///< how long it has waited, to about 10 ms
 };
 
 namespace detail {

@@ -173,8 +173,8 @@ auto async_at(detail::source_place place, F&& function, Args&&... arguments)
     future<T> result(state);
     auto body = [promise = detail::future_promise<T>(state),
                  call = detail::task_with_result<std::decay_t<F>, std::decay_t<Args>...>{
-                     std::forward<F>(function),
-                     std::tuple<std::decay_t<Args>...>(std::forward<Args>(arguments)...)}]() mutable {
+                     std::forward<F>(function), std::tuple<std::decay_t<Args>...>(
+                                                    std::forward<Args>(arguments)...)}]() mutable {
         promise.fulfil([&]() -> T { return call(); });
     };
     detail::start_goroutine(nullptr, place, std::move(body));

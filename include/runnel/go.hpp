@@ -40,15 +40,14 @@ template <class F, class A, class... Args>
 RUNNEL_NOINLINE void go(F&& function, A&& argument, Args&&... arguments) {
     detail::source_place place;
     place.pc = __builtin_return_address(0);
-    detail::start_goroutine(nullptr, place, std::forward<F>(function),
-                            std::forward<A>(argument), std::forward<Args>(arguments)...);
+    detail::start_goroutine(nullptr, place, std::forward<F>(function), std::forward<A>(argument),
+                            std::forward<Args>(arguments)...);
 }
 
 /// Lets other goroutines run first. On a thread: gives its processor away. Go  runtime.Gosched()
 inline void yield() noexcept {
     detail::worker* w = detail::current_worker();
-    detail::goroutine* g =
-        w != nullptr ? w->current.load(detail::memory_order_relaxed) : nullptr;
+    detail::goroutine* g = w != nullptr ? w->current.load(detail::memory_order_relaxed) : nullptr;
     if (g == nullptr || g->pinned.load(detail::memory_order_relaxed) != nullptr) {
         detail::yield_thread(w, g);
     } else {

@@ -52,17 +52,17 @@ struct runtime_options {
 /// Figures of a runtime since its start; approximate while goroutines run.
 struct runtime_stats {
     std::size_t max_procs = 0;
-    std::size_t goroutines = 0;          ///< that exist now
+    std::size_t goroutines = 0;  ///< that exist now
     std::uint64_t goroutines_started = 0;
-    std::size_t runnable = 0;            ///< in queues
-    std::size_t workers = 0;             ///< threads that run or have run goroutines
-    std::size_t active_workers = 0;      ///< that hold a place now
-    std::size_t blocking = 0;            ///< goroutines inside blocking()
-    std::size_t timers = 0;              ///< armed
+    std::size_t runnable = 0;        ///< in queues
+    std::size_t workers = 0;         ///< threads that run or have run goroutines
+    std::size_t active_workers = 0;  ///< that hold a place now
+    std::size_t blocking = 0;        ///< goroutines inside blocking()
+    std::size_t timers = 0;          ///< armed
     std::uint64_t steals = 0;
-    std::uint64_t wakes = 0;             ///< workers woken or started to look for work
-    std::uint64_t idles = 0;             ///< times a worker went to sleep
-    std::uint64_t handovers = 0;         ///< places taken from a worker that did not switch for 10 ms
+    std::uint64_t wakes = 0;      ///< workers woken or started to look for work
+    std::uint64_t idles = 0;      ///< times a worker went to sleep
+    std::uint64_t handovers = 0;  ///< places taken from a worker that did not switch for 10 ms
 };
 
 namespace detail {
@@ -88,14 +88,14 @@ public:
 
 private:
     spin_lock lock_;
-    bool set_ = false;       // guarded by lock_
-    waiter_queue waiters_;   // guarded by lock_
+    bool set_ = false;      // guarded by lock_
+    waiter_queue waiters_;  // guarded by lock_
 };
 
 template <class R>
-using run_value = std::conditional_t<
-    std::is_void_v<R>, std::monostate,
-    std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
+using run_value =
+    std::conditional_t<std::is_void_v<R>, std::monostate,
+                       std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
 
 /// Counts a thread that waits inside run(): it is not a foreign thread that might wake somebody.
 class inside_run {
@@ -258,8 +258,9 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     } until_started{s, scope.get()};
     run_state<Function, R> state{std::addressof(function), {}, {}, inside, {}};
     const auto main_function = [&state] { state.call(); };
-    spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place,
-                                              [&] { return task<decltype(main_function)>{main_function}; });
+    spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place, [&] {
+        return task<decltype(main_function)>{main_function};
+    });
     until_started.scope = nullptr;
     inside.started();
     state.done.wait_until(no_deadline, wait_reason::run, nullptr);
@@ -312,7 +313,8 @@ public:
     runtime(const runtime&) = delete;
     runtime& operator=(const runtime&) = delete;
     ~runtime() {
-        const detail::time_point deadline = detail::deadline_after(scheduler_->options().stop_grace);
+        const detail::time_point deadline =
+            detail::deadline_after(scheduler_->options().stop_grace);
         if (!scheduler_->end_scope(&scheduler_->root, deadline)) detail::give_up_waiting(1);
         scheduler_->stop(deadline);
     }

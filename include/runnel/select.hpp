@@ -48,8 +48,8 @@ template <class F, class T>
 concept takes_value = std::is_invocable_v<F&, T>;
 
 template <class F, class T>
-concept receive_handler =
-    takes_optional<F, T> || takes_value_and_ok<F, T> || takes_value<F, T> || std::is_invocable_v<F&>;
+concept receive_handler = takes_optional<F, T> || takes_value_and_ok<F, T> || takes_value<F, T> ||
+                          std::is_invocable_v<F&>;
 
 template <class F, class T>
 void call_receive_handler(F& handler, std::optional<T>&& value) {
@@ -209,8 +209,7 @@ struct special_cases {
             if (entries[i].kind == case_kind::otherwise) {
                 if (otherwise_at == no_case) otherwise_at = i;
             } else if (entries[i].kind == case_kind::timeout) {
-                if (timeout_at == no_case ||
-                    entries[i].deadline < entries[timeout_at].deadline) {
+                if (timeout_at == no_case || entries[i].deadline < entries[timeout_at].deadline) {
                     timeout_at = i;
                 }
             }
@@ -221,10 +220,11 @@ struct special_cases {
 template <class... Cases>
 std::size_t select_static(bool ordered, Cases&&... cases) {
     constexpr std::size_t n = sizeof...(Cases);
-    static_assert(((!std::is_lvalue_reference_v<Cases> ||
-                    !borrows_its_value<std::remove_cvref_t<Cases>>)&&...),
-                  "runnel::send(channel, rvalue) only borrows the value: write it inside the call of "
-                  "select, or keep it as a runnel::select_case");
+    static_assert(
+        ((!std::is_lvalue_reference_v<Cases> || !borrows_its_value<std::remove_cvref_t<Cases>>) &&
+         ...),
+        "runnel::send(channel, rvalue) only borrows the value: write it inside the call of "
+        "select, or keep it as a runnel::select_case");
     if constexpr (n == 0) {
         wait_for_ever(wait_reason::select_no_cases);
     } else {

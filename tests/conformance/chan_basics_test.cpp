@@ -372,8 +372,9 @@ RUNNEL_NOINLINE int use_stack(int depth) {
 }
 }  // namespace
 
-TEST_CASE("a parked goroutine's values stay where they are while stacks around are used and recycled",
-          "[C-29][C-30]") {
+TEST_CASE(
+    "a parked goroutine's values stay where they are while stacks around are used and recycled",
+    "[C-29][C-30]") {
     test::expectations expect;
     test::on_workers([&] {
         const int rounds = test::scale(200);
@@ -425,7 +426,8 @@ TEST_CASE("who parked first is served first, on either side", "[C-35][C-36][C-38
         std::vector<runnel::future<int>> receivers;
         for (int i = 0; i < 5; ++i) {
             receivers.push_back(runnel::async([c] { return *c.recv(); }));
-            expect.check(test::wait_parked(static_cast<std::size_t>(i + 1), "chan receive"), "parks");
+            expect.check(test::wait_parked(static_cast<std::size_t>(i + 1), "chan receive"),
+                         "parks");
         }
         for (int i = 0; i < 5; ++i) c.send(i);
         for (int i = 0; i < 5; ++i) {

@@ -124,8 +124,9 @@ TEST_CASE("close releases every parked receiver", "[C-42][C-44]") {
             const std::size_t n = 100;
             std::vector<runnel::future<bool>> waiting;
             for (std::size_t i = 0; i < n; ++i) {
-                waiting.push_back(runnel::async(
-                    [c, i] { return receive(i % 2 == 0 ? form::plain : form::two_cases, c).has_value(); }));
+                waiting.push_back(runnel::async([c, i] {
+                    return receive(i % 2 == 0 ? form::plain : form::two_cases, c).has_value();
+                }));
             }
             expect.check(test::wait_parked(n / 2, "chan receive"), "parked");
             expect.check(test::wait_parked(n / 2, "select"), "parked");

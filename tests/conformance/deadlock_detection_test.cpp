@@ -38,14 +38,10 @@ void compute_for(std::chrono::milliseconds d) {
     }
 }
 
-void receive_for_ever() {
-    runnel::make_chan<int>().recv();
-}
+void receive_for_ever() { runnel::make_chan<int>().recv(); }
 
 // A scenario that goes wrong would wait for ever: the alarm ends it with a status of its own.
-void at_most(unsigned seconds) {
-    ::alarm(seconds);
-}
+void at_most(unsigned seconds) { ::alarm(seconds); }
 constexpr int ended_by_alarm = 128 + SIGALRM;
 
 bool starts_with(const std::string& text, const std::string& start) {

@@ -75,8 +75,8 @@ TEST_CASE("a select never pairs with itself", "[C-63][C-64]") {
     test::expectations expect;
     test::on_workers([&] {
         auto c = make_chan<int>();
-        expect.check_eq(runnel::select(runnel::send(c, 1), runnel::recv(c), runnel::timeout(2ms)), 2U,
-                        "alone it waits");
+        expect.check_eq(runnel::select(runnel::send(c, 1), runnel::recv(c), runnel::timeout(2ms)),
+                        2U, "alone it waits");
         for (const std::size_t capacity : {0, 10}) {
             auto d = make_chan<int>(capacity);
             runnel::wait_group wg;
@@ -87,12 +87,13 @@ TEST_CASE("a select never pairs with itself", "[C-63][C-64]") {
                     for (int i = 0; i < rounds; ++i) {
                         if (me == 0) {
                             runnel::select(runnel::send(d, me), runnel::recv(d, [&](int v) {
-                                if (v == me) ++own;
-                            }));
+                                               if (v == me) ++own;
+                                           }));
                         } else {
-                            runnel::select(runnel::recv(d, [&](int v) {
-                                if (v == me) ++own;
-                            }),
+                            runnel::select(runnel::recv(d,
+                                                        [&](int v) {
+                                                            if (v == me) ++own;
+                                                        }),
                                            runnel::send(d, me));
                         }
                     }
@@ -245,9 +246,8 @@ TEST_CASE("a channel that stands twice in a select leaves nothing behind", "[C-7
     test::on_workers([&] {
         auto c = make_chan<int>();
         auto d = make_chan<int>();
-        auto a = runnel::async([=] {
-            return runnel::select(runnel::recv(c), runnel::recv(c), runnel::recv(d));
-        });
+        auto a = runnel::async(
+            [=] { return runnel::select(runnel::recv(c), runnel::recv(c), runnel::recv(d)); });
         expect.check(test::wait_parked(1, "select"), "parks");
         auto b = runnel::async([=] { return *c.recv(); });
         expect.check(test::wait_parked(1, "chan receive"), "parks behind it");
@@ -266,7 +266,8 @@ TEST_CASE("a waiter leaves from the middle of a queue", "[C-71]") {
         auto b = make_chan<int>();
         auto first = runnel::async([=] { return *a.recv(); });
         expect.check(test::wait_parked(1, "chan receive"), "first");
-        auto middle = runnel::async([=] { return runnel::select(runnel::recv(a), runnel::recv(b)); });
+        auto middle =
+            runnel::async([=] { return runnel::select(runnel::recv(a), runnel::recv(b)); });
         expect.check(test::wait_parked(1, "select"), "middle");
         auto last = runnel::async([=] { return *a.recv(); });
         expect.check(test::wait_parked(2, "chan receive"), "last");
@@ -299,8 +300,8 @@ TEST_CASE("each form of send meets each form of receive", "[C-72][C-73]") {
             },
             [](const auto& c) {
                 int got = 0;
-                runnel::select(runnel::recv(c, [&](int v) { got = v; }), runnel::recv(make_chan<int>()),
-                               runnel::recv(runnel::chan<int>()));
+                runnel::select(runnel::recv(c, [&](int v) { got = v; }),
+                               runnel::recv(make_chan<int>()), runnel::recv(runnel::chan<int>()));
                 return got;
             },
             [](const auto& c) {
@@ -350,7 +351,8 @@ TEST_CASE("each form of send meets each form of receive", "[C-72][C-73]") {
         for (const std::size_t capacity : {0, 1}) {
             for (std::size_t s = 0; s < sends.size(); ++s) {
                 for (std::size_t r = 0; r < receives.size(); ++r) {
-                    if (s == 4 && r == 5 && capacity == 0) continue;  // two that never park never meet
+                    if (s == 4 && r == 5 && capacity == 0)
+                        continue;  // two that never park never meet
                     auto c = make_chan<int>(capacity);
                     auto receiver = runnel::async([&] { return receives[r](c); });
                     if (r != 5) expect.check(test::wait_parked(1), "receiver first");
@@ -501,7 +503,8 @@ TEST_CASE("selects that take the same locks in opposite order do not deadlock", 
     expect.verify();
 }
 
-TEST_CASE("a thousand goroutines that select on a shared channel leave it one by one", "[C-81][C-83]") {
+TEST_CASE("a thousand goroutines that select on a shared channel leave it one by one",
+          "[C-81][C-83]") {
     test::expectations expect;
     test::on_workers([&] {
         const int n = test::under_tsan ? 200 : 1000;
@@ -510,8 +513,9 @@ TEST_CASE("a thousand goroutines that select on a shared channel leave it one by
         std::vector<runnel::future<std::size_t>> waiting;
         for (int i = 0; i < n; ++i) {
             own.push_back(make_chan<int>());
-            waiting.push_back(runnel::async(
-                [=, mine = own.back()] { return runnel::select(runnel::recv(shared), runnel::recv(mine)); }));
+            waiting.push_back(runnel::async([=, mine = own.back()] {
+                return runnel::select(runnel::recv(shared), runnel::recv(mine));
+            }));
         }
         expect.check(test::wait_parked(static_cast<std::size_t>(n), "select"), "all park");
         for (int i = 0; i < n; i += 2) own[static_cast<std::size_t>(i)].send(1);

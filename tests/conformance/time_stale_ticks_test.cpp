@@ -26,9 +26,7 @@ using runnel::clock;
 constexpr auto never = std::chrono::hours(24 * 365);
 
 // The timer has been due for long when this returns; has it fired? Nothing can tell from outside.
-void let_it_fire() {
-    runnel::sleep_for(2ms);
-}
+void let_it_fire() { runnel::sleep_for(2ms); }
 
 template <class Timer>
 bool nothing_there(const Timer& t) {

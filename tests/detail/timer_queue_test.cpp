@@ -25,9 +25,7 @@ using runnel::detail::time_point;
 using runnel::detail::timer_node;
 using runnel::detail::timer_queue;
 
-time_point at(long t) {
-    return time_point(std::chrono::nanoseconds(t));
-}
+time_point at(long t) { return time_point(std::chrono::nanoseconds(t)); }
 
 struct timer : timer_node {
     long when = 0;

@@ -19,9 +19,7 @@
 
 // The plain errno, for comparison, before errno.hpp takes the name.
 #include <cerrno>
-inline int* plain_errno() {
-    return &errno;
-}
+inline int* plain_errno() { return &errno; }
 
 #include <runnel/errno.hpp>
 
@@ -38,9 +36,7 @@ struct per_thread {
 inline thread_local constinit per_thread the_thread{};
 inline thread_local constinit long* the_pointer = nullptr;
 
-__attribute__((noinline)) per_thread* address_by_call() {
-    return &the_thread;
-}
+__attribute__((noinline)) per_thread* address_by_call() { return &the_thread; }
 
 // Not inlined, and the compiler can take nothing out of it: always the present thread's.
 __attribute__((noinline)) void note_thread() {

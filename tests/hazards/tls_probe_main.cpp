@@ -6,15 +6,11 @@ int run_probes();
 int errno_of_this_thread();
 int* address_of_thread_local();
 
-int errno_of_this_thread() {
-    return errno;
-}
+int errno_of_this_thread() { return errno; }
 
 int* address_of_thread_local() {
     static thread_local int value = 0;
     return &value;
 }
 
-int main() {
-    return run_probes();
-}
+int main() { return run_probes(); }

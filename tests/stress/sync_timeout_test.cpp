@@ -22,9 +22,7 @@ using runnel::op_status;
 
 namespace {
 
-std::chrono::microseconds soon(int i) {
-    return std::chrono::microseconds((i * 7) % 60);
-}
+std::chrono::microseconds soon(int i) { return std::chrono::microseconds((i * 7) % 60); }
 
 /// Computes a little, so that both sides of a race come near each other.
 void dither(int i) {

@@ -60,9 +60,7 @@ void rejected_csv::add(const rejected_row& rejected) {
     if (pending_.size() >= write_size) write();
 }
 
-void rejected_csv::end() {
-    write();
-}
+void rejected_csv::end() { write(); }
 
 void rejected_csv::append_cells(const sheet_row& row) {
     for (std::size_t column = 0; column < std::max(width_, row.width()); ++column) {

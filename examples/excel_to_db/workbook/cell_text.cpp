@@ -176,8 +176,6 @@ std::size_t utf16_length(std::string_view text) {
     return length;
 }
 
-bool is_blank(std::string_view text) {
-    return trimmed(text).empty();
-}
+bool is_blank(std::string_view text) { return trimmed(text).empty(); }
 
 }  // namespace excel_to_db

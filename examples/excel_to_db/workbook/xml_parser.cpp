@@ -86,9 +86,7 @@ struct xml_parser::callbacks {
 
 // ---- 2. parser ----
 
-void xml_parser::free_parser::operator()(XML_ParserStruct* parser) const {
-    XML_ParserFree(parser);
-}
+void xml_parser::free_parser::operator()(XML_ParserStruct* parser) const { XML_ParserFree(parser); }
 
 xml_parser::xml_parser(zip_entry part, xml_handler& handler, const workbook_limits& limits)
     : part_(std::move(part)),
@@ -134,9 +132,7 @@ void xml_parser::parse_all() {
     }
 }
 
-void xml_parser::pause() {
-    paused_ = XML_StopParser(parser_.get(), XML_TRUE) == XML_STATUS_OK;
-}
+void xml_parser::pause() { paused_ = XML_StopParser(parser_.get(), XML_TRUE) == XML_STATUS_OK; }
 
 void xml_parser::fail() const {
     throw workbook_error("is damaged: " + part_.name() + ": " +

@@ -36,9 +36,7 @@ bool climbs(std::string_view name) {
 
 // ---- 1. archive ----
 
-void zip_archive::discard::operator()(zip* archive) const {
-    zip_discard(archive);
-}
+void zip_archive::discard::operator()(zip* archive) const { zip_discard(archive); }
 
 zip_archive::zip_archive(const std::filesystem::path& file, const workbook_limits& limits)
     : limits_(limits) {
@@ -96,9 +94,7 @@ struct zip_entry::inflater {
     std::array<char, 64 * 1024> input{};
 };
 
-void zip_entry::close_file::operator()(zip_file* file) const {
-    zip_fclose(file);
-}
+void zip_entry::close_file::operator()(zip_file* file) const { zip_fclose(file); }
 
 zip_entry::zip_entry(zip_archive& archive, std::string name, std::uint64_t index)
     : archive_(&archive), name_(std::move(name)) {

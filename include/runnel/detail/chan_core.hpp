@@ -94,7 +94,7 @@ public:
             // Nothing was received: the variable gets back what it held, if that can be.
             try {
                 *variable_ = std::move(*replaced_);
-            } catch (...) {
+            } catch (...) {  // NOLINT(bugprone-empty-catch): the first failure is the one to tell
             }
             throw;
         }
@@ -234,12 +234,12 @@ protected:
     const bool unbounded_;
     bool rendezvous_ = false;
     atomic<std::uint32_t> references_{1};
-    waiter_queue senders_;                     // guarded by lock
-    atomic<std::size_t> count_{0};             // written under lock
-    atomic<bool> sender_waits_{false};         // written under lock: a hint for may_receive()
-    atomic<bool> receiver_waits_{false};       // likewise for may_send()
-    std::exception_ptr error_;                 // written once, before closed
-    chan_attachment* attachment_ = nullptr;    // written once, before the channel is shared
+    waiter_queue senders_;                   // guarded by lock
+    atomic<std::size_t> count_{0};           // written under lock
+    atomic<bool> sender_waits_{false};       // written under lock: a hint for may_receive()
+    atomic<bool> receiver_waits_{false};     // likewise for may_send()
+    std::exception_ptr error_;               // written once, before closed
+    chan_attachment* attachment_ = nullptr;  // written once, before the channel is shared
 };
 
 template <class T>
@@ -256,17 +256,14 @@ public:
         if (capacity > (most - header) / sizeof(T)) {
             throw std::length_error("makechan: size out of range");
         }
-        void* memory =
-            ::operator new(header + capacity * sizeof(T), std::align_val_t{alignment()});
+        void* memory = ::operator new(header + capacity * sizeof(T), std::align_val_t{alignment()});
         return ::new (memory) chan_core(capacity, unbounded);
     }
 
     // ---- 1. send ----
 
     /// Moves from `value`; parks until it has passed. Throws closed_channel.
-    void send(T& value) {
-        static_cast<void>(send_until(value, no_deadline, nullptr));
-    }
+    void send(T& value) { static_cast<void>(send_until(value, no_deadline, nullptr)); }
 
     /// ok, timed_out or canceled; the value is moved only if ok. Throws closed_channel.
     wait_outcome send_until(T& value, time_point deadline, done_source* done) {
@@ -287,8 +284,8 @@ public:
             w.slot = std::addressof(value);
             w.failure = failure.place();
             sender_waits_.store(true, memory_order_release);
-            switch (const wait_outcome o = wait(senders_, guard, w, wait_reason::chan_send, this,
-                                                deadline)) {
+            switch (const wait_outcome o =
+                        wait(senders_, guard, w, wait_reason::chan_send, this, deadline)) {
                 case wait_outcome::closed:
                     throw_send_on_closed();
                 case wait_outcome::failed:

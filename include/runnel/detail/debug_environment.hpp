@@ -24,7 +24,8 @@ inline bool debug_wants(const char* word) noexcept {
     const std::size_t n = std::strlen(word);
     while (list != nullptr && *list != '\0') {
         const char* end = std::strchr(list, ',');
-        const std::size_t length = end != nullptr ? static_cast<std::size_t>(end - list) : std::strlen(list);
+        const std::size_t length =
+            end != nullptr ? static_cast<std::size_t>(end - list) : std::strlen(list);
         if (length == n && std::strncmp(list, word, n) == 0) return true;
         list = end != nullptr ? end + 1 : nullptr;
     }
@@ -40,7 +41,7 @@ inline void on_sigquit(int) noexcept {
 /// Once a process, when its first runtime starts.
 inline void heed_debug_environment() noexcept {
     if (!debug_wants("dump-on-sigquit")) return;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_sigquit;
     action.sa_flags = SA_ONSTACK | SA_RESTART;
     ::sigemptyset(&action.sa_mask);

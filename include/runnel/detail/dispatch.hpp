@@ -294,9 +294,8 @@ RUNNEL_NOINLINE inline void rotate(worker* w, stack* self, goroutine* g) noexcep
 
 /// Parks the running goroutine; `after(worker, arg)` runs once it can be resumed. Returns when
 /// somebody has made it ready.
-inline void park_goroutine(worker* w, goroutine* g, wait_reason reason,
-                                         const void* waiting_for, worker::after_function after,
-                                         void* arg) noexcept {
+inline void park_goroutine(worker* w, goroutine* g, wait_reason reason, const void* waiting_for,
+                           worker::after_function after, void* arg) noexcept {
     g->state.store(goroutine_state::waiting, memory_order_relaxed);
     g->reason.store(reason, memory_order_relaxed);
     g->waiting_for.store(waiting_for, memory_order_relaxed);

@@ -38,7 +38,8 @@ constexpr const char* to_string(goroutine_state s) noexcept {
 inline void write_created(report_line& line, const goroutine& g, bool resolve = true) noexcept {
     const char* file = g.created_file.load(memory_order_relaxed);
     if (*file != '\0') {
-        line << file << ":" << static_cast<unsigned long long>(g.created_line.load(memory_order_relaxed));
+        line << file << ":"
+             << static_cast<unsigned long long>(g.created_line.load(memory_order_relaxed));
         return;
     }
     const void* pc = g.created_pc.load(memory_order_relaxed);
@@ -55,7 +56,8 @@ inline void write_created(report_line& line, const goroutine& g, bool resolve = 
 /// One goroutine in one line, as Go heads its stacks.
 inline void write_goroutine(report_line& line, const goroutine& g, bool resolve = true) noexcept {
     const goroutine_state state = g.state.load(memory_order_relaxed);
-    line << "goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed)) << " [";
+    line << "goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed))
+         << " [";
     if (state == goroutine_state::waiting || state == goroutine_state::blocking) {
         const wait_reason reason = g.reason.load(memory_order_relaxed);
         line << (reason == wait_reason::none ? to_string(state) : to_string(reason));

@@ -106,12 +106,13 @@ enum class goroutine_state : std::uint8_t { free, runnable, running, waiting, bl
 
 /// One call of run(): its goroutines end with it, and so do the runs that they have called.
 struct run_scope {
-    const run_scope* parent = nullptr;     // of the goroutine that called run(), if one did
-    atomic<bool> ended{false};             // [RS-1] written once by run(); read before each resumption
-    atomic<bool> watched{false};           // somebody waits for `changes` to move
-    atomic<std::uint32_t> changes{0};      // a futex word: bumped when a goroutine of the scope ends
-    atomic<std::uint32_t> references{1};   // run()'s, timers'; goroutines left behind keep one for ever
-    run_scope* next = nullptr;             // guarded by the scheduler's scope_lock_
+    const run_scope* parent = nullptr;  // of the goroutine that called run(), if one did
+    atomic<bool> ended{false};          // [RS-1] written once by run(); read before each resumption
+    atomic<bool> watched{false};        // somebody waits for `changes` to move
+    atomic<std::uint32_t> changes{0};   // a futex word: bumped when a goroutine of the scope ends
+    atomic<std::uint32_t> references{
+        1};                     // run()'s, timers'; goroutines left behind keep one for ever
+    run_scope* next = nullptr;  // guarded by the scheduler's scope_lock_
 
     /// Whether this is `outer`, or a run inside it. Good while either lives: an outer run outlives those
     /// inside, or else keeps what is left of them for ever.
@@ -134,11 +135,11 @@ class alignas(64) goroutine {
 public:
     // -- hot: switching and queueing
     goroutine* next = nullptr;
-    void* context = nullptr;  // saved by whoever runs after it; valid while parked or runnable
+    void* context = nullptr;     // saved by whoever runs after it; valid while parked or runnable
     stack* own_stack = nullptr;  // null until it runs first: then it is called, not jumped to
     scheduler* home = nullptr;
-    atomic<run_scope*> scope{nullptr};  // never null while the goroutine lives
-    void (*entry)(goroutine*) = nullptr;  // calls the callable, then destroys it
+    atomic<run_scope*> scope{nullptr};      // never null while the goroutine lives
+    void (*entry)(goroutine*) = nullptr;    // calls the callable, then destroys it
     atomic<local_values*> locals{nullptr};  // its own; atomic only for the next user of the block
     atomic<worker*> pinned{nullptr};  // the worker whose thread it may not leave, by thread_lock
     atomic<goroutine_state> state{goroutine_state::free};

@@ -98,8 +98,8 @@ private:
     }
 
     spin_lock lock_;
-    goroutine* free_ = nullptr;         // guarded by lock_
-    atomic<slab*> slabs_{nullptr};      // appended to under lock_; read by anyone
+    goroutine* free_ = nullptr;     // guarded by lock_
+    atomic<slab*> slabs_{nullptr};  // appended to under lock_; read by anyone
 };
 
 }  // namespace detail

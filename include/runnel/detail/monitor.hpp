@@ -88,8 +88,8 @@ struct monitor {
             worker* w = s_.worker_at(i);
             if (w == nullptr) continue;
             const std::uint32_t ticks = w->ticks.load(memory_order_relaxed);
-            const bool stuck = ticks == w->watched_ticks &&
-                               w->current.load(memory_order_relaxed) != nullptr;
+            const bool stuck =
+                ticks == w->watched_ticks && w->current.load(memory_order_relaxed) != nullptr;
             w->watched_ticks = ticks;
             if (stuck && waiting) take_place(w);
             if (w->place.load(memory_order_relaxed) != worker::place_state::held) drain(w);
@@ -198,7 +198,7 @@ struct monitor {
     static long unknown_threads() noexcept {
         long known = RUNNEL_TSAN +  // the sanitizer's own background thread
                      static_cast<long>(threads_inside_run.load(memory_order_acquire)) +
-                    static_cast<long>(runtime_threads.load(memory_order_acquire));
+                     static_cast<long>(runtime_threads.load(memory_order_acquire));
         DIR* tasks = ::opendir("/proc/self/task");
         if (tasks == nullptr) return 1;  // not to be known: say nothing
         long count = 0;
@@ -244,7 +244,8 @@ inline void scheduler::start() {
         threads_.fetch_add(1, memory_order_relaxed);
         if (const int error = start_thread(monitor::run, this); error != 0) {
             threads_.fetch_sub(1, memory_order_relaxed);
-            throw std::system_error(error, std::generic_category(), "runnel: cannot start a thread");
+            throw std::system_error(error, std::generic_category(),
+                                    "runnel: cannot start a thread");
         }
         started_.store(true, memory_order_release);
     }

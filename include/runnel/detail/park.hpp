@@ -207,8 +207,8 @@ private:
     bool contested_;
     atomic<std::uint32_t> claimed_{unclaimed};
     const void* waiting_for_;
-    after_park after_;        // these four are set by park(): a wait without a deadline, which is
-    void* after_arg_;         // most, does not pay for a timer
+    after_park after_;  // these four are set by park(): a wait without a deadline, which is
+    void* after_arg_;   // most, does not pay for a timer
     time_point deadline_;
     alignas(sleeper_timer) std::byte timer_[sizeof(sleeper_timer)];
 };

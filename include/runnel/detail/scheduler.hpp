@@ -183,8 +183,8 @@ public:
     void arm(timer_node* n, time_point when) noexcept {
         tsan::release(n);  // what precedes it happens before what the timer does
         const tsan::runtime_scope ours;
-        if (timers_.arm(n, when) &&
-            when.time_since_epoch().count() < keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
+        if (timers_.arm(n, when) && when.time_since_epoch().count() <
+                                        keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
             spin_guard g(idle_lock_);
             if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
         }
@@ -275,7 +275,9 @@ public:
         }
         return active() != 0;  // last: a worker that comes back takes a place before it holds one
     }
-    std::uint32_t spinning() const noexcept { return spinning_of(state_.load(memory_order_seq_cst)); }
+    std::uint32_t spinning() const noexcept {
+        return spinning_of(state_.load(memory_order_seq_cst));
+    }
     std::size_t queued() const noexcept;
     std::uint64_t started_count() const noexcept;
     std::uint64_t finished_count() const noexcept;
@@ -295,12 +297,15 @@ public:
 private:
     static constexpr std::uint32_t fairness = 61;
     static constexpr std::uint32_t max_streak = 64;
-    static constexpr std::size_t batch = 128;  // half a ring: the rest of it is empty when this is taken
+    static constexpr std::size_t batch =
+        128;  // half a ring: the rest of it is empty when this is taken
     static constexpr std::uint64_t one_active = 1;
     static constexpr std::uint64_t one_spinning = std::uint64_t{1} << 32;
     static constexpr duration::rep nobody_keeps = time_point::min().time_since_epoch().count();
 
-    static std::uint32_t active_of(std::uint64_t s) noexcept { return static_cast<std::uint32_t>(s); }
+    static std::uint32_t active_of(std::uint64_t s) noexcept {
+        return static_cast<std::uint32_t>(s);
+    }
     static std::uint32_t spinning_of(std::uint64_t s) noexcept {
         return static_cast<std::uint32_t>(s >> 32);
     }
@@ -446,11 +451,11 @@ public:
     atomic<std::uint64_t> next_id{1};
     atomic<std::uint64_t> foreign_started{0};
     atomic<std::uint64_t> abandoned{0};
-    atomic<std::uint32_t> in_blocking{0};   // goroutines inside blocking()
-    atomic<std::uint32_t> in_poller{0};     // goroutines that wait for I/O
-    atomic<std::uint32_t> back_soon{0};     // pinned ones without a place that go on by themselves
-    atomic<std::uint32_t> runs{0};          // calls of run() that go on
-    atomic<std::uint64_t> coarse_ms{0};     // written by the monitor: a clock without a cost
+    atomic<std::uint32_t> in_blocking{0};    // goroutines inside blocking()
+    atomic<std::uint32_t> in_poller{0};      // goroutines that wait for I/O
+    atomic<std::uint32_t> back_soon{0};      // pinned ones without a place that go on by themselves
+    atomic<std::uint32_t> runs{0};           // calls of run() that go on
+    atomic<std::uint64_t> coarse_ms{0};      // written by the monitor: a clock without a cost
     void (*on_panic)(goroutine*) = nullptr;  // called in the handler of the escaped exception
     void* user_data = nullptr;               // of the public runtime: what on_panic needs
 
@@ -467,13 +472,13 @@ private:
     atomic<duration::rep> keeper_deadline_{nobody_keeps};
 
     spin_lock idle_lock_;
-    worker* idle_ = nullptr;          // guarded by idle_lock_
-    atomic<worker*> keeper_{nullptr}; // written under idle_lock_
+    worker* idle_ = nullptr;           // guarded by idle_lock_
+    atomic<worker*> keeper_{nullptr};  // written under idle_lock_
 
     spin_lock start_lock_;
     atomic<worker*>* workers_ = nullptr;  // appended to under start_lock_
     atomic<std::uint32_t> worker_count_{0};
-    atomic<std::uint32_t> threads_{0};    // also a futex word for stop()
+    atomic<std::uint32_t> threads_{0};  // also a futex word for stop()
 
     spin_lock scope_lock_;
     run_scope* scopes_ = nullptr;  // guarded by scope_lock_: of the runs that go on
@@ -603,7 +608,8 @@ inline bool scheduler::has_work(const worker* self) const noexcept {
         worker* w = worker_at(i);
         if (w == nullptr) continue;
         if (!w->queue.empty()) return true;
-        if (w == self ? w->next.load(memory_order_seq_cst) != nullptr : next_is_stale(w)) return true;
+        if (w == self ? w->next.load(memory_order_seq_cst) != nullptr : next_is_stale(w))
+            return true;
     }
     return false;
 }
@@ -651,7 +657,8 @@ inline void scheduler::go_idle(worker* w) noexcept {
                 spin_guard g(idle_lock_);
                 if (keeper_.load(memory_order_relaxed) != w) continue;
                 limit = timers_.earliest();
-                keeper_deadline_.store(limit.time_since_epoch().count(), memory_order_seq_cst);  // [TK-1]
+                keeper_deadline_.store(limit.time_since_epoch().count(),
+                                       memory_order_seq_cst);  // [TK-1]
             }
             if (timers_.earliest() < limit) continue;
         }
@@ -760,7 +767,8 @@ RUNNEL_NOINLINE inline void scheduler::wake_one() noexcept {
     } else if (start_worker(true)) {
         wake_monitor();
     } else {
-        state_.fetch_sub(one_active + one_spinning, memory_order_seq_cst);  // the monitor tries again
+        state_.fetch_sub(one_active + one_spinning,
+                         memory_order_seq_cst);  // the monitor tries again
     }
 }
 
@@ -820,7 +828,8 @@ inline bool scheduler::end_scopes_within(run_scope* scope, time_point deadline) 
         its->retain();  // it refers to its run for ever
         leave_behind(g);
         // One that is pinned sleeps on a thread, which is free for others now.
-        if (worker* w = g.pinned.load(memory_order_acquire); w != nullptr) w->pinned_parker.unpark();
+        if (worker* w = g.pinned.load(memory_order_acquire); w != nullptr)
+            w->pinned_parker.unpark();
     });
     spin_guard guard(scope_lock_);
     for (run_scope** at = &scopes_; *at != nullptr;) {

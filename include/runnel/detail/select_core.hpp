@@ -68,7 +68,8 @@ inline void choose_polling(select_frame& f, bool in_order) noexcept {
             std::uint32_t at = f.live;
             if (!in_order) {
                 // A fresh random permutation, built from the inside out.
-                at = static_cast<std::uint32_t>((std::uint64_t{select_random()} * (f.live + 1)) >> 32);
+                at = static_cast<std::uint32_t>((std::uint64_t{select_random()} * (f.live + 1)) >>
+                                                32);
                 f.polling[f.live] = f.polling[at];
             }
             f.polling[at] = i;
@@ -221,7 +222,8 @@ inline select_result select_cases(select_frame& f, bool in_order, std::size_t ot
         attempt a = attempt::would_block;
         waiter* woken = nullptr;
         // 1. Something may be ready right away.
-        if (!in_order && try_all(f, index, a, woken)) return settle(f.entries[index], index, a, woken);
+        if (!in_order && try_all(f, index, a, woken))
+            return settle(f.entries[index], index, a, woken);
         if (otherwise_at != no_case && !in_order && f.live <= 1) {
             return {otherwise_at, wait_outcome::ok};
         }

@@ -102,7 +102,8 @@ inline void report_current_panic(const goroutine& g) noexcept {
 
 inline void after_fork_in_child() noexcept {
     process_forked.store(true, memory_order_relaxed);
-    for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) s->lose_threads();
+    for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler())
+        s->lose_threads();
     set_current_worker(nullptr);
 }
 
@@ -222,8 +223,8 @@ struct task {
     std::tuple<Args...> arguments;
 
     void operator()() {
-        std::apply(
-            [this](Args&... args) { std::invoke(std::move(function), std::move(args)...); }, arguments);
+        std::apply([this](Args&... args) { std::invoke(std::move(function), std::move(args)...); },
+                   arguments);
     }
 };
 
@@ -277,10 +278,10 @@ void call_task(goroutine* g) {
 }
 
 template <class F>
-concept testable_for_null = std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
-                            requires(const F& f) {
-                                { f == nullptr } -> std::convertible_to<bool>;
-                            };
+concept testable_for_null =
+    std::is_pointer_v<F> || std::is_member_pointer_v<F> || requires(const F& f) {
+        { f == nullptr } -> std::convertible_to<bool>;
+    };
 
 [[noreturn]] RUNNEL_NOINLINE inline void throw_go_of_nil() { throw panic("go of nil func value"); }
 
@@ -328,8 +329,7 @@ inline goroutine* allocate_block(scheduler& s, worker* w) {
 /// Starts `make_task()`, constructed in its place, as a goroutine of `s`; `w` is the present worker, if
 /// any. If that throws nothing has happened.
 template <class Task, class MakeTask>
-void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place,
-                MakeTask make_task) {
+void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place, MakeTask make_task) {
     if (RUNNEL_UNLIKELY(w == nullptr || w->home != &s)) {
         s.ensure_started();
         w = nullptr;
@@ -380,13 +380,15 @@ void start_goroutine(scheduler* home, source_place place, F&& function, Args&&..
     worker* w = current_worker();
     goroutine* parent =
         RUNNEL_LIKELY(w != nullptr) ? w->current.load(memory_order_relaxed) : blocked_goroutine();
-    scheduler& s = home != nullptr ? *home : RUNNEL_LIKELY(w != nullptr) ? *w->home : this_scheduler();
+    scheduler& s = home != nullptr               ? *home
+                   : RUNNEL_LIKELY(w != nullptr) ? *w->home
+                                                 : this_scheduler();
     run_scope* scope = parent != nullptr && parent->home == &s
                            ? parent->scope.load(memory_order_relaxed)
                            : &s.root;
-    const auto make = [&]() noexcept(std::is_nothrow_constructible_v<std::decay_t<F>, F&&> &&
-                                     (std::is_nothrow_constructible_v<std::decay_t<Args>, Args&&> &&
-                                      ...)) -> Task {
+    const auto make =
+        [&]() noexcept(std::is_nothrow_constructible_v<std::decay_t<F>, F&&>&&(
+            std::is_nothrow_constructible_v<std::decay_t<Args>, Args&&>&&...)) -> Task {
         if constexpr (sizeof...(Args) == 0) {
             return Task{std::forward<F>(function)};
         } else {

@@ -22,7 +22,7 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
-RUNNEL_API inline struct sigaction previous_sigsegv {};
+RUNNEL_API inline struct sigaction previous_sigsegv{};
 
 inline std::uintptr_t fault_stack_pointer(void* context) noexcept {
     const auto* u = static_cast<const ucontext_t*>(context);
@@ -40,7 +40,8 @@ inline std::uintptr_t fault_stack_pointer(void* context) noexcept {
 inline const goroutine* overflowed(const void* address) noexcept {
     const stack_slab* slab = slab_of(address);
     if (slab == nullptr) return nullptr;
-    const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - slab->begin);
+    const auto offset =
+        static_cast<std::size_t>(static_cast<const std::byte*>(address) - slab->begin);
     const std::size_t slot = offset / slab->slot_size;
     if (offset % slab->slot_size >= guard_size) return nullptr;
     return stack_pool::header_of(slab->begin + slot * slab->slot_size, slab->slot_size)
@@ -52,14 +53,15 @@ inline void on_sigsegv(int signal, siginfo_t* info, void* context) {
     if (g != nullptr) {
         report_line line;
         line << "runnel: goroutine stack overflow [goroutine "
-             << static_cast<unsigned long long>(g->id.load(memory_order_relaxed)) << ", created at ";
+             << static_cast<unsigned long long>(g->id.load(memory_order_relaxed))
+             << ", created at ";
         write_created(line, *g, false);
         line << "]\n  fault address " << info->si_addr << ", stack pointer "
              << reinterpret_cast<const void*>(fault_stack_pointer(context))
              << "; see runtime_options::stack_size\n";
         line.print();
         // Return to the fault with the default action: the core shows the guilty frame.
-        struct sigaction fallback {};
+        struct sigaction fallback{};
         fallback.sa_handler = SIG_DFL;
         ::sigaction(SIGSEGV, &fallback, nullptr);
         return;
@@ -77,7 +79,7 @@ inline void on_sigsegv(int signal, siginfo_t* info, void* context) {
 inline void install_overflow_report() noexcept {
     const char* off = std::getenv("RUNNEL_NO_SIGSEGV");
     if (off != nullptr && *off != '\0' && *off != '0') return;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = on_sigsegv;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     ::sigemptyset(&action.sa_mask);
@@ -88,7 +90,8 @@ inline void install_overflow_report() noexcept {
 class signal_stack {
 public:
     signal_stack() noexcept {
-        void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* memory =
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) return;
         memory_ = memory;
         stack_t s{};

@@ -35,16 +35,16 @@ class goroutine;
 
 /// The header of a stack, in its topmost bytes: that page is touched anyway.
 struct stack {
-    void* context = nullptr;             // of the worker loop that waits on it, while spare
-    stack* next = nullptr;               // in a list of spares
-    atomic<goroutine*> owner{nullptr};   // who runs or is parked on it; read by the overflow report
-    std::byte* bottom = nullptr;         // lowest usable byte, above the guard
+    void* context = nullptr;            // of the worker loop that waits on it, while spare
+    stack* next = nullptr;              // in a list of spares
+    atomic<goroutine*> owner{nullptr};  // who runs or is parked on it; read by the overflow report
+    std::byte* bottom = nullptr;        // lowest usable byte, above the guard
     void* asan_fake_stack = nullptr;
-    void* tsan_loop = nullptr;           // the sanitizer's fiber of the loop that runs on it,
-    void* tsan_goroutine = nullptr;      // and of the goroutines that it calls, one after the other
-    bool loop_has_run = false;           // so that fiber ignores what the runtime does already
-    bool has_run = false;                // under the thread sanitizer: since it was last rotated
-    bool shallow = false;                // while free: its deep pages have been given back
+    void* tsan_loop = nullptr;       // the sanitizer's fiber of the loop that runs on it,
+    void* tsan_goroutine = nullptr;  // and of the goroutines that it calls, one after the other
+    bool loop_has_run = false;       // so that fiber ignores what the runtime does already
+    bool has_run = false;            // under the thread sanitizer: since it was last rotated
+    bool shallow = false;            // while free: its deep pages have been given back
     std::size_t size_of_system_stack = 0;  // set where it stands for a thread's own stack
 
     void* top() noexcept { return this; }
@@ -108,7 +108,8 @@ public:
     /// Takes a spare stack back. Its pages stay until trim().
     void release(stack* s) noexcept {
         RUNNEL_POINT("stack_pool.release");
-        s->owner.store(nullptr, memory_order_relaxed);  // relaxed: only the overflow report reads it
+        s->owner.store(nullptr,
+                       memory_order_relaxed);  // relaxed: only the overflow report reads it
         s->shallow = false;
         spin_guard g(lock_);
         s->next = warm_;
@@ -212,8 +213,8 @@ private:
         if (memory == MAP_FAILED) throw std::bad_alloc();
         auto address = reinterpret_cast<std::uintptr_t>(memory);
         address = (address + slot_size_ - 1) & ~(slot_size_ - 1);
-        auto* begin = static_cast<std::byte*>(memory) +
-                      (address - reinterpret_cast<std::uintptr_t>(memory));
+        auto* begin =
+            static_cast<std::byte*>(memory) + (address - reinterpret_cast<std::uintptr_t>(memory));
         ::madvise(memory, size + slot_size_, MADV_NOHUGEPAGE);
         auto* slab = new stack_slab{begin, size, slot_size_, all_slabs.load(memory_order_relaxed)};
         // [SP-1] publishes the slab's fields to the overflow report; several pools may add at once.
@@ -249,14 +250,14 @@ private:
 
     std::size_t slot_size_ = 2 * min_stack_size;
     spin_lock lock_;
-    stack* warm_ = nullptr;            // guarded by lock_: header intact, pages perhaps resident
-    std::size_t warm_count_ = 0;       // guarded by lock_
-    std::byte** cold_ = nullptr;       // guarded by lock_: slots without pages, a stack of pointers
-    std::size_t cold_count_ = 0;       // guarded by lock_
-    std::size_t cold_capacity_ = 0;    // guarded by lock_
+    stack* warm_ = nullptr;          // guarded by lock_: header intact, pages perhaps resident
+    std::size_t warm_count_ = 0;     // guarded by lock_
+    std::byte** cold_ = nullptr;     // guarded by lock_: slots without pages, a stack of pointers
+    std::size_t cold_count_ = 0;     // guarded by lock_
+    std::size_t cold_capacity_ = 0;  // guarded by lock_
     static constexpr std::size_t cold_reserved_ = 1;  // trim() runs on one thread at a time
-    std::byte* slab_next_ = nullptr;   // guarded by lock_: [slab_next_, slab_end_) is not carved yet
-    std::byte* slab_end_ = nullptr;    // guarded by lock_
+    std::byte* slab_next_ = nullptr;  // guarded by lock_: [slab_next_, slab_end_) is not carved yet
+    std::byte* slab_end_ = nullptr;   // guarded by lock_
 };
 
 }  // namespace detail

@@ -28,19 +28,20 @@ RUNNEL_API inline constinit atomic<bool> process_forked{false};
 
 [[noreturn]] RUNNEL_NOINLINE inline void end_forked_child() noexcept {
     write_stderr(
-        "runnel: the runtime does not survive fork(): only exec or _exit may follow in the child\n");
+        "runnel: the runtime does not survive fork(): only exec or _exit may follow in the "
+        "child\n");
     ::_exit(7);
 }
 
 /// Trivial on purpose: no guard, no destructor, no dynamic initialisation.
 struct thread_state {
-    worker* current = nullptr;       // set on a runtime thread, but not inside blocking()
-    goroutine* blocked = nullptr;    // the goroutine inside blocking() on this thread
+    worker* current = nullptr;              // set on a runtime thread, but not inside blocking()
+    goroutine* blocked = nullptr;           // the goroutine inside blocking() on this thread
     atomic<local_values*> locals{nullptr};  // goroutine-local values of a thread outside goroutines
-    random_source random{0};         // seeded at first use
+    random_source random{0};                // seeded at first use
     bool seeded = false;
     thread_parker parker;
-    int sanitizer_depth = 0;         // see tsan.hpp
+    int sanitizer_depth = 0;  // see tsan.hpp
 };
 
 RUNNEL_API inline constinit thread_local thread_state this_thread_state{};

@@ -179,9 +179,9 @@ private:
     }
 
     spin_lock lock_;
-    entry* heap_ = nullptr;       // guarded by lock_
-    std::size_t size_ = 0;        // guarded by lock_
-    std::size_t capacity_ = 0;    // guarded by lock_
+    entry* heap_ = nullptr;     // guarded by lock_
+    std::size_t size_ = 0;      // guarded by lock_
+    std::size_t capacity_ = 0;  // guarded by lock_
     atomic<std::size_t> count_{0};
     atomic<duration::rep> earliest_{no_deadline.time_since_epoch().count()};
 };

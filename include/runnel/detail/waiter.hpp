@@ -22,12 +22,12 @@ namespace detail {
 
 enum class wait_outcome : std::uint8_t {
     pending,
-    ok,         // what was waited for has happened: a value passed, a permit, a notification
-    closed,     // the channel was closed
-    failed,     // the element's move threw; the exception is in the waiter's slot for it
-    retry,      // nothing happened, look again
+    ok,      // what was waited for has happened: a value passed, a permit, a notification
+    closed,  // the channel was closed
+    failed,  // the element's move threw; the exception is in the waiter's slot for it
+    retry,   // nothing happened, look again
     timed_out,
-    canceled,   // the done channel was closed
+    canceled,  // the done channel was closed
 };
 
 // ---- 1. waiter ----
@@ -36,11 +36,11 @@ struct waiter {
     waiter* next = nullptr;
     waiter* prev = nullptr;
     sleeper* who = nullptr;
-    void* slot = nullptr;          // a channel's: where the value is or goes
-    void* failure = nullptr;       // std::exception_ptr* for a throwing move, if the type can throw
-    std::uint32_t index = 1;       // what its claim is called: its case in a select, from 1
+    void* slot = nullptr;     // a channel's: where the value is or goes
+    void* failure = nullptr;  // std::exception_ptr* for a throwing move, if the type can throw
+    std::uint32_t index = 1;  // what its claim is called: its case in a select, from 1
     bool linked = false;
-    bool assigns = false;          // the slot is a receive_target's, not an optional<T>
+    bool assigns = false;  // the slot is a receive_target's, not an optional<T>
     wait_outcome outcome = wait_outcome::pending;
 };
 
@@ -135,8 +135,10 @@ struct wait_limit {
 template <class Lock>
 class RUNNEL_CAPABILITY basic_wait_lock {
 public:
-    explicit basic_wait_lock(Lock& own, done_source* done = nullptr) noexcept
-        RUNNEL_NO_THREAD_SAFETY_ANALYSIS : own_(&own), done_(done) {
+    explicit basic_wait_lock(Lock& own,
+                             done_source* done = nullptr) noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS
+        : own_(&own),
+          done_(done) {
         lock();
     }
     ~basic_wait_lock() RUNNEL_NO_THREAD_SAFETY_ANALYSIS {

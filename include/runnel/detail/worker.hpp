@@ -27,8 +27,8 @@ public:
 
     using after_function = void (*)(worker*, void*);
 
-    void** save_context = nullptr;          // where the context that is left is to be stored
-    after_function after = nullptr;         // then this is done on its behalf: unlock, requeue, …
+    void** save_context = nullptr;   // where the context that is left is to be stored
+    after_function after = nullptr;  // then this is done on its behalf: unlock, requeue, …
     void* after_arg = nullptr;
     exception_state* exceptions = nullptr;  // of this thread
     goroutine* handoff = nullptr;           // to be run by the loop that is jumped to
@@ -37,10 +37,10 @@ public:
     // ---- 2. choosing ----
 
     scheduler* home = nullptr;
-    atomic<goroutine*> current{nullptr};    // [W-1] written by its thread; read by dumps
-    atomic<std::uint32_t> ticks{0};         // switches; written by its thread, watched by the monitor
+    atomic<goroutine*> current{nullptr};  // [W-1] written by its thread; read by dumps
+    atomic<std::uint32_t> ticks{0};       // switches; written by its thread, watched by the monitor
     std::uint32_t next_streak = 0;
-    atomic<run_scope*> announced{nullptr};  // [RS-2] whose goroutines may run here
+    atomic<run_scope*> announced{nullptr};         // [RS-2] whose goroutines may run here
     alignas(64) atomic<goroutine*> next{nullptr};  // made runnable last: runs first
     run_queue<goroutine> queue;
 
@@ -60,20 +60,20 @@ public:
 
     enum class place_state : std::uint8_t { held, given_up, taken };
     atomic<place_state> place{place_state::held};
-    bool spinning = false;      // looks for work and counts as doing so
-    thread_parker parker;       // sleeps here when idle
+    bool spinning = false;        // looks for work and counts as doing so
+    thread_parker parker;         // sleeps here when idle
     thread_parker pinned_parker;  // and here when its pinned goroutine waits
-    worker* idle_next = nullptr;   // guarded by the scheduler's idle_lock_
-    bool idle = false;             // guarded by the scheduler's idle_lock_
-    atomic<bool> chosen{false};    // [ID-2] taken off the idle list to look for work
+    worker* idle_next = nullptr;  // guarded by the scheduler's idle_lock_
+    bool idle = false;            // guarded by the scheduler's idle_lock_
+    atomic<bool> chosen{false};   // [ID-2] taken off the idle list to look for work
 
     // ---- 5. its thread ----
 
     std::uint32_t index = 0;
     std::uint32_t watched_ticks = 0;  // the monitor's: ticks at its last look
     atomic<int> tid{0};
-    stack thread_stack;               // stands for the system's stack of the thread
-    void* thread_context = nullptr;   // saved when the thread leaves it for the loop
+    stack thread_stack;              // stands for the system's stack of the thread
+    void* thread_context = nullptr;  // saved when the thread leaves it for the loop
 
     void bump(atomic<std::uint64_t>& counter) noexcept {
         // relaxed: one writer, and sums are only ever approximate
