@@ -80,8 +80,8 @@ class recv_half;
 template <class T>
 class recv_result {
 public:
-    recv_result(op_status s) noexcept
-        : status_(s) {}  // NOLINT: a status is a result without a value
+    // NOLINTNEXTLINE: a status is a result without a value
+    recv_result(op_status s) noexcept : status_(s) {}
     explicit recv_result(std::optional<T> v) : status_(op_status::ok), value_(std::move(v)) {}
 
     op_status status() const noexcept { return status_; }
