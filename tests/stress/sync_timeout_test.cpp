@@ -58,7 +58,9 @@ TEST_CASE("every notification wakes exactly one, though others time out",
         for (int k = 0; k < 4; ++k) {
             wg.go([&, k] {
                 std::unique_lock held(m);
-                for (int i = k; !stop; ++i) {
+                int i = k;
+                while (!stop) {
+                    ++i;
                     if (cv.wait_for(held, soon(i)) == std::cv_status::no_timeout) ++woken;
                     if (i % 64 == 0) {
                         held.unlock();
