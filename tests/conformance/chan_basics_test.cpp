@@ -116,7 +116,7 @@ TEST_CASE("channels travel through channels", "[C-9]") {
 TEST_CASE("a receive from an empty channel parks until there is a value", "[C-15][C-16]") {
     test::expectations expect;
     test::on_workers([&] {
-        for (const std::size_t capacity : {0, 1, 7}) {
+        for (const std::size_t capacity : {0U, 1U, 7U}) {
             auto c = make_chan<int>(capacity);
             std::atomic<int> sum{0};
             auto a = runnel::async([&] { sum += *c.recv(); });
@@ -140,7 +140,7 @@ TEST_CASE("a receive from an empty channel parks until there is a value", "[C-15
 TEST_CASE("a send to a full channel parks until there is room", "[C-17][C-21]") {
     test::expectations expect;
     test::on_workers([&] {
-        for (const std::size_t capacity : {0, 1, 7}) {
+        for (const std::size_t capacity : {0U, 1U, 7U}) {
             auto c = make_chan<int>(capacity);
             for (std::size_t i = 0; i < capacity; ++i) c.send(0);
             std::atomic<bool> sent{false};
@@ -203,7 +203,7 @@ TEST_CASE("four senders and four receivers lose nothing and double nothing", "[C
     test::expectations expect;
     test::on_workers([&] {
         const int n = test::scale(1000);
-        for (const std::size_t capacity : {0, 1, 3, 16, 199}) {
+        for (const std::size_t capacity : {0U, 1U, 3U, 16U, 199U}) {
             auto c = make_chan<int>(capacity);
             std::vector<std::atomic<int>> seen(static_cast<std::size_t>(4 * n));
             runnel::wait_group senders;
@@ -253,7 +253,7 @@ struct sized {
 
 template <std::size_t N>
 void check_nonblocking(test::expectations& expect) {
-    for (const std::size_t capacity : {0, 1}) {
+    for (const std::size_t capacity : {0U, 1U}) {
         auto c = make_chan<sized<N>>(capacity);
         sized<N> v;
         v.bytes.fill(0x5a);

@@ -51,7 +51,7 @@ std::optional<int> receive(form f, const runnel::chan<int>& c) {
 TEST_CASE("a closed and drained channel yields nothing at once, any number of times",
           "[C-37][C-31]") {
     for (const form f : forms) {
-        for (const std::size_t capacity : {0, 1, 2}) {
+        for (const std::size_t capacity : {0U, 1U, 2U}) {
             auto c = make_chan<int>(capacity);
             c.close();
             for (int i = 0; i < 3; ++i) REQUIRE_FALSE(receive(f, c));
@@ -80,7 +80,7 @@ TEST_CASE("values buffered before the close still arrive", "[C-38][C-43]") {
 }
 
 TEST_CASE("a send on a closed channel throws, whether it may park or not", "[C-39][C-41][C-387]") {
-    for (const std::size_t capacity : {0, 2}) {
+    for (const std::size_t capacity : {0U, 2U}) {
         auto c = make_chan<int>(capacity);
         c.close();
         REQUIRE_THROWS_AS(c.send(1), runnel::closed_channel);
@@ -119,7 +119,7 @@ TEST_CASE("closing twice and closing nil are told apart, and one class catches a
 TEST_CASE("close releases every parked receiver", "[C-42][C-44]") {
     test::expectations expect;
     test::on_workers([&] {
-        for (const std::size_t capacity : {0, 1, 5}) {
+        for (const std::size_t capacity : {0U, 1U, 5U}) {
             auto c = make_chan<int>(capacity);
             const std::size_t n = 100;
             std::vector<runnel::future<bool>> waiting;
@@ -140,7 +140,7 @@ TEST_CASE("close releases every parked receiver", "[C-42][C-44]") {
 TEST_CASE("close releases every parked sender, and each throws", "[C-44][C-387][C-388]") {
     test::expectations expect;
     test::on_workers([&] {
-        for (const std::size_t capacity : {0, 1, 5}) {
+        for (const std::size_t capacity : {0U, 1U, 5U}) {
             auto c = make_chan<int>(capacity);
             for (std::size_t i = 0; i < capacity; ++i) c.send(-1);
             const std::size_t n = 100;

@@ -77,7 +77,7 @@ TEST_CASE("a select never pairs with itself", "[C-63][C-64]") {
         auto c = make_chan<int>();
         expect.check_eq(runnel::select(runnel::send(c, 1), runnel::recv(c), runnel::timeout(2ms)),
                         2U, "alone it waits");
-        for (const std::size_t capacity : {0, 10}) {
+        for (const std::size_t capacity : {0U, 10U}) {
             auto d = make_chan<int>(capacity);
             runnel::wait_group wg;
             const int rounds = test::scale(1000);
@@ -111,7 +111,7 @@ TEST_CASE("a select never pairs with itself", "[C-63][C-64]") {
 }
 
 TEST_CASE("ready cases are chosen evenly", "[C-65][C-66]") {
-    for (const std::size_t n : {2, 3, 4, 8}) {
+    for (const std::size_t n : {2U, 3U, 4U, 8U}) {
         std::vector<runnel::chan<int>> channels;
         std::vector<runnel::select_case> cases;
         for (std::size_t i = 0; i < n; ++i) {
@@ -348,7 +348,7 @@ TEST_CASE("each form of send meets each form of receive", "[C-72][C-73]") {
                 return 0;
             },
         };
-        for (const std::size_t capacity : {0, 1}) {
+        for (const std::size_t capacity : {0U, 1U}) {
             for (std::size_t s = 0; s < sends.size(); ++s) {
                 for (std::size_t r = 0; r < receives.size(); ++r) {
                     if (s == 4 && r == 5 && capacity == 0)
