@@ -129,7 +129,10 @@ TEST_CASE("callable and arguments are destroyed when the goroutine has ended", "
             runnel::go([&wg, c = test::counted(i)](const test::counted&) { wg.done(); },
                        test::counted(i));
             wg.add(1);
-            runnel::go([&wg, c = test::counted(i), big = std::array<char, 500>{}] { wg.done(); });
+            runnel::go([&wg, c = test::counted(i), big = std::array<char, 500>{}] {
+                wg.add(big[0]);
+                wg.done();
+            });
         }
         wg.wait();
     });

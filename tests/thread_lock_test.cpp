@@ -82,7 +82,6 @@ TEST_CASE("nothing else runs on the thread of a pinned goroutine", "[thread_lock
     test::on_workers([&] {
         const auto ch = runnel::make_chan<int>();
         std::atomic<long> its_thread{0};
-        std::atomic<bool> stop{false};
         runnel::wait_group wg;
         wg.go([&] {
             const runnel::thread_lock pin;

@@ -174,8 +174,8 @@ TEST_CASE("guards are there in locked memory, too", "[hazards][stack]") {
 
 // ---- 3. other faults ----
 
-std::atomic<int*> nowhere{nullptr};
-int read_nowhere() { return *nowhere.load(); }
+int* volatile nowhere = nullptr;
+int read_nowhere() { return *nowhere; }
 
 CHILD_SCENARIO(fault_in_a_goroutine) {
     return runnel::run([] { return read_nowhere(); });
