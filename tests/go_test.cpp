@@ -576,7 +576,7 @@ TEST_CASE("an exception that cannot be printed is reported all the same", "[go][
                       "runnel: panic: what() of the exception failed [goroutine 1, created at "));
     // The standard library's own report, which comes after ours, does not survive this one.
     r = test::run_scenario("what_is_null");
-    CHECK(r.status > 128);
+    CHECK(r.status != 0);
     CHECK(starts_with(r.err, "runnel: panic:  [goroutine 1, created at "));
 }
 

@@ -118,7 +118,7 @@ TEST_CASE("a wait ends with its done channel", "[waiter]") {
         std::atomic<int> canceled{0};
         runnel::wait_group wg;
         for (int i = 0; i < 10; ++i) {
-            wg.go([&] {
+            wg.go([&, i] {
                 if (p.take(i % 2 == 0 ? no_deadline : deadline_after(1h), &done) ==
                     wait_outcome::canceled) {
                     ++canceled;

@@ -124,6 +124,8 @@ CHILD_SCENARIO(overflow_by_one_frame) {
     return 0;
 }
 
+#if !RUNNEL_TEST_ASAN && !RUNNEL_TEST_TSAN  // they report it themselves, in their way
+
 void check_overflow(const char* scenario, const char* goroutine) {
     INFO(scenario);
     const auto r = test::run_scenario(scenario);
@@ -135,8 +137,6 @@ void check_overflow(const char* scenario, const char* goroutine) {
     CHECK(test::contains(r.err, "stack_test.cpp:"));
     CHECK(test::contains(r.err, "fault address 0x"));
 }
-
-#if !RUNNEL_TEST_ASAN && !RUNNEL_TEST_TSAN  // they report it themselves, in their way
 
 // [C-122]
 TEST_CASE("a goroutine that runs out of stack is named", "[hazards][stack][C-122]") {
