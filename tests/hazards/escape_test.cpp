@@ -31,19 +31,17 @@ struct says_goodbye {
 
 __attribute__((noinline)) void throws_deep(int depth) {
     const says_goodbye g;
-    volatile char here = 0;
     if (depth > 0) {
         throws_deep(depth - 1);
         return;
     }
-    thrower = reinterpret_cast<std::uintptr_t>(&here);
+    thrower = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
     throw std::runtime_error("from deep within");
 }
 
 // Stands for a debugger or a crash reporter: it looks at the stack at the moment of std::terminate.
 [[noreturn]] void look_and_exit() {
-    volatile char here = 0;
-    const auto mine = reinterpret_cast<std::uintptr_t>(&here);
+    const auto mine = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
     // Below the frame that threw, on the same stack, and nothing has been unwound.
     const bool intact = mine < thrower && thrower - mine < 200'000 && unwound == 0;
     std::fflush(stderr);

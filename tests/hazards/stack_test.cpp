@@ -175,7 +175,10 @@ TEST_CASE("guards are there in locked memory, too", "[hazards][stack]") {
 // ---- 3. other faults ----
 
 int* volatile nowhere = nullptr;
-int read_nowhere() { return *nowhere; }
+// A fault of the processor, which no sanitizer finds first.
+__attribute__((noinline, no_sanitize("address", "undefined"))) int read_nowhere() {
+    return *nowhere;
+}
 
 CHILD_SCENARIO(fault_in_a_goroutine) {
     return runnel::run([] { return read_nowhere(); });
@@ -212,7 +215,7 @@ TEST_CASE("other faults are what they were", "[hazards][stack]") {
     for (const char* scenario : {"fault_in_a_goroutine", "fault_on_a_thread"}) {
         INFO(scenario);
         const auto r = test::run_scenario(scenario);
-        CHECK_FALSE(test::contains(r.err, "runnel:"));
+        CHECK_FALSE(test::contains(r.err, "goroutine stack overflow"));
         CHECK(r.status != 0);
         if (!test::under_sanitizer) CHECK(r.status == 128 + SIGSEGV);
     }
