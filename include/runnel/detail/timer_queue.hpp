@@ -174,7 +174,8 @@ private:
         const auto ticks = first.time_since_epoch().count();
         if (ticks == earliest_.load(memory_order_relaxed)) return false;
         const bool earlier = ticks < earliest_.load(memory_order_relaxed);
-        earliest_.store(ticks, memory_order_seq_cst);  // [TK-1]
+        // A later deadline need not be seen at once: whoever still waits for the old one looks in vain.
+        earliest_.store(ticks, earlier ? memory_order_seq_cst : memory_order_release);  // [TK-1]
         return earlier;
     }
 
