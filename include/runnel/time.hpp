@@ -75,7 +75,7 @@ void sleep_until(std::chrono::time_point<Clock, Dur> tp) {
 }
 
 /// A channel on which the time comes once, after `d`. When no handle is left the timer is gone.
-/// Cost  one allocation for the channel, one for the timer; O(log timers). Go  time.After
+/// Cost  one allocation; O(log timers). Go  time.After
 template <class Rep, class Period>
 recv_chan<clock::time_point> after(std::chrono::duration<Rep, Period> d) {
     auto* t = detail::chan_timer::make(
@@ -96,7 +96,6 @@ public:
                                            detail::deadline_after(detail::to_duration(d)),
                                            duration::zero());
         channel_ = detail::chan_access::adopt<recv_chan<clock::time_point>>(t->channel());
-        t->retain();
         timer_ = t;
     }
     timer(timer&& o) noexcept
@@ -108,7 +107,7 @@ public:
         return *this;
     }
     ~timer() {
-        if (timer_ != nullptr) timer_->release();
+        if (timer_ != nullptr && !channel_) timer_->release();
     }
 
     /// Where the tick comes; len and cap are 0. Nil for after_func's.
@@ -134,7 +133,7 @@ private:
         return timer_;
     }
 
-    detail::timer_base* timer_ = nullptr;
+    detail::timer_base* timer_ = nullptr;  // kept by its channel; after_func's holds a reference
     recv_chan<clock::time_point> channel_;
 };
 

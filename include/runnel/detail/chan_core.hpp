@@ -208,9 +208,6 @@ public:
     /// Looks unbuffered from outside (len and cap are 0), as Go's timer channels do.
     void look_unbuffered() noexcept { rendezvous_ = true; }
 
-    /// Before the channel is shared. It is destroyed with the last handle, before what is buffered.
-    void attach(chan_attachment* a) noexcept { attachment_ = a; }
-
 protected:
     virtual ~chan_base() = default;
     virtual void destroy() noexcept = 0;
@@ -258,6 +255,22 @@ public:
         }
         void* memory = ::operator new(header + capacity * sizeof(T), std::align_val_t{alignment()});
         return ::new (memory) chan_core(capacity, unbounded);
+    }
+
+    /// The same with an `A` behind the buffer, made from the channel and `arguments`. It is destroyed with
+    /// the last handle, before what is buffered.
+    template <class A, class... Arguments>
+    static A* make_with(std::size_t capacity, Arguments&&... arguments) {
+        static_assert(std::is_base_of_v<chan_attachment, A> && alignof(A) <= alignment());
+        static_assert(std::is_nothrow_constructible_v<A, chan_core*, Arguments...>);
+        const std::size_t end = buffer_offset() + capacity * sizeof(T);
+        const std::size_t place = (end + alignof(A) - 1) / alignof(A) * alignof(A);
+        void* memory = ::operator new(place + sizeof(A), std::align_val_t{alignment()});
+        auto* c = ::new (memory) chan_core(capacity, false);
+        auto* a = ::new (static_cast<void*>(static_cast<std::byte*>(memory) + place))
+            A(c, std::forward<Arguments>(arguments)...);
+        c->attachment_ = a;
+        return a;
     }
 
     // ---- 1. send ----
@@ -426,7 +439,7 @@ protected:
     chan_core(std::size_t capacity, bool unbounded) noexcept : chan_base(capacity, unbounded) {}
 
     ~chan_core() override {
-        delete attachment_;
+        if (attachment_ != nullptr) std::destroy_at(attachment_);
         while (count_.load(memory_order_relaxed) != 0) {
             std::destroy_at(front());
             drop_front();

@@ -65,8 +65,11 @@ protected:
     bool disarm() noexcept {
         const bool was = armed_;
         armed_ = false;
-        if (scheduler_.cancel(this)) unqueued();
+        const bool was_queued = was && scheduler_.cancel(this);
         ++generation_;  // out of the queue: whoever claimed it has done so
+        if (was_queued) unqueued();
+        // One that has not fired since it was armed has sent nothing, unless it did so before.
+        if (was_queued && period_ == duration::zero()) return true;
         return take_tick_back() || was;
     }
 
@@ -110,20 +113,16 @@ class chan_timer final : public chan_attachment, public timer_base {
 public:
     /// A channel with a timer on it; the caller adopts the channel's only reference.
     static chan_timer* make(scheduler& s, time_point when, duration period) {
-        auto* channel = chan_core<time_point>::make(1, false);
-        chan_timer* t = nullptr;
-        try {
-            t = new chan_timer(s, channel);
-        } catch (...) {
-            channel->release();
-            throw;
-        }
-        channel->look_unbuffered();
-        channel->attach(t);
-        t->period_ = period;
-        spin_guard g(t->lock_);
-        t->arm(when);
+        auto* t = chan_core<time_point>::make_with<chan_timer>(1, s, period);
+        t->arm(when);  // without the lock: nobody else knows it yet
         return t;
+    }
+    chan_timer(chan_core<time_point>* channel, scheduler& s, duration period) noexcept
+        : timer_base(s), channel_(channel) {
+        channel_->look_unbuffered();
+        period_ = period;
+        expire = on_expire;
+        run = on_run;
     }
     ~chan_timer() override { scheduler_.cancel(this); }
 
@@ -132,12 +131,6 @@ public:
     void release() noexcept override { channel_->release(); }
 
 private:
-    chan_timer(scheduler& s, chan_core<time_point>* channel) noexcept
-        : timer_base(s), channel_(channel) {
-        expire = on_expire;
-        run = on_run;
-    }
-
     static goroutine* on_expire(timer_node* n) noexcept {
         auto* self = static_cast<chan_timer*>(n);
         // The last handle may be going at this moment: then its destructor waits for the queue.
@@ -165,7 +158,10 @@ private:
         self->channel_->release();
     }
 
-    bool take_tick_back() noexcept override { return channel_->discard_buffered(); }
+    // A tick is sent under lock_, so there is none if there seems to be none.
+    bool take_tick_back() noexcept override {
+        return channel_->may_receive() && channel_->discard_buffered();
+    }
 
     chan_core<time_point>* channel_;
     time_point tick_{};  // guarded by lock_; not on a stack, where the next goroutine has its own
