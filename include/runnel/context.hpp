@@ -218,29 +218,36 @@ inline cancel_context with_cancel(const context& parent) {
     return child;
 }
 
-/// The same that is also done, with errc::deadline_exceeded, at `deadline`, or at its parent's
-/// deadline if that is earlier. If it has come already, the child is born done.
-/// Cost  one allocation; a timer, unless its parent's does. Go  context.WithDeadline
-inline cancel_context with_deadline(const context& parent, clock::time_point deadline) {
-    const std::optional<clock::time_point> before = parent.deadline();
+namespace detail {
+inline cancel_context with_deadline(const context& parent, time_point deadline, time_point now) {
+    const std::optional<time_point> before = parent.deadline();
     const bool own = !before || deadline < *before;
     if (!own) deadline = *before;
-    auto* node = new detail::deadline_node(detail::context_access::core(parent), deadline,
-                                           own && deadline != detail::no_deadline);
-    auto child = detail::context_access::adopt<cancel_context>(node);
+    auto* node =
+        new deadline_node(context_access::core(parent), deadline, own && deadline != no_deadline);
+    auto child = context_access::adopt<cancel_context>(node);
     node->join_parent();
-    if (deadline <= detail::now()) {
-        detail::context_core::cancel(node, errc::deadline_exceeded, {});
+    if (deadline <= now) {
+        context_core::cancel(node, errc::deadline_exceeded, {});
     } else {
         node->start();
     }
     return child;
 }
+}  // namespace detail
+
+/// The same that is also done, with errc::deadline_exceeded, at `deadline`, or at its parent's
+/// deadline if that is earlier. If it has come already, the child is born done.
+/// Cost  one allocation; a timer, unless its parent's does. Go  context.WithDeadline
+inline cancel_context with_deadline(const context& parent, clock::time_point deadline) {
+    return detail::with_deadline(parent, deadline, detail::now());
+}
 
 /// The same after `d`; with zero or less it is born done. Go  context.WithTimeout
 template <class Rep, class Period>
 cancel_context with_timeout(const context& parent, std::chrono::duration<Rep, Period> d) {
-    return with_deadline(parent, detail::deadline_after(detail::to_duration(d)));
+    const clock::time_point now = detail::now();
+    return detail::with_deadline(parent, detail::deadline_after(detail::to_duration(d), now), now);
 }
 
 /// A child of `parent` with a value. Go  context.WithValue

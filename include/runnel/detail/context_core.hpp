@@ -54,11 +54,10 @@ public:
     void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
     /// Releases a node and, as far as they go with it, its ancestors, one after the other.
     static void release(context_core* c) noexcept {
-        while (c != nullptr && c->references_.fetch_sub(1, memory_order_release) == 1) {
-            // [CX-2] sees what all those did who have released it.
-            static_cast<void>(c->references_.load(memory_order_acquire));
+        while (c != nullptr && c->drop_reference()) {
             context_core* parent = c->parent_;
-            c->leave_parent();
+            // relaxed: the last reference sees what those did who cancelled it. They took it off.
+            if (c->decided_.load(memory_order_relaxed) == 0) c->leave_parent();
             delete c;
             c = parent;
         }
@@ -105,6 +104,7 @@ public:
     /// Cancels `top`, which the caller holds, and all below it. The first cancellation of a node
     /// wins; its cause, if empty, is `reason`.
     static void cancel(context_core* top, errc reason, std::error_code cause) noexcept {
+        if (top->err()) return;
         remainder rest;
         propagate(top, reason, cause, rest);
         rest.settle();
@@ -185,6 +185,19 @@ protected:
         do {
             if (n == 0) return false;
         } while (!references_.compare_exchange_weak(n, n + 1, memory_order_relaxed));
+        return true;
+    }
+    // True if that was the last one.
+    bool drop_reference() noexcept {
+        // Usually ours is the only one. But as long as a parent or a timer may find the node the count
+        // can rise again.
+        if (references_.load(memory_order_acquire) == 1 &&  // [CX-2]
+            (root_ != this || decided_.load(memory_order_relaxed) != 0)) {
+            return true;
+        }
+        if (references_.fetch_sub(1, memory_order_release) != 1) return false;  // [CX-2]
+        // [CX-2] sees what all those did who have released it.
+        static_cast<void>(references_.load(memory_order_acquire));
         return true;
     }
     bool release_unless_last() noexcept {

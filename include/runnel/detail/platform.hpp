@@ -43,8 +43,7 @@ constexpr std::uint64_t milliseconds(time_point t) noexcept {
 }
 
 /// now() + d, saturating: the longest duration means for ever.
-inline time_point deadline_after(duration d) noexcept {
-    const time_point t = now();
+inline time_point deadline_after(duration d, time_point t = now()) noexcept {
     if (d <= duration::zero()) return t;
     return d >= no_deadline - t ? no_deadline : t + d;
 }
