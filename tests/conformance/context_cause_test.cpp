@@ -222,7 +222,7 @@ TEST_CASE("the cause may be asked for while the context is cancelled", "[C-273]"
             const cancel_context child = with_cancel(ctx);
             runnel::wait_group wg;
             for (const std::error_code& cause : {of_parent, of_child}) {
-                wg.go([&ctx, &cause] { ctx.cancel(cause); });
+                wg.go([&ctx, cause] { ctx.cancel(cause); });
             }
             std::error_code seen;
             while (!(seen = child.cause())) runnel::yield();
