@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -234,6 +236,55 @@ TEST_CASE("a pair that talks does not starve what a thread has started", "[C-104
     });
     starter.join();
     CHECK(ran);
+}
+
+// A goroutine that starts its like and ends: none of them ever parks.
+struct endless_chain {
+    std::atomic<bool> stop{false};
+    std::atomic<std::uint64_t> links{0};
+    runnel::chan<runnel::unit> stopped = runnel::make_chan<runnel::unit>();
+
+    void next() {
+        runnel::go([this] {
+            links.fetch_add(1, std::memory_order_relaxed);
+            if (stop) {
+                stopped.close();
+            } else {
+                next();
+            }
+        });
+    }
+};
+
+// [C-104]
+TEST_CASE("nor do goroutines that never park, but start others", "[C-104]") {
+    const procs one(1);
+    // Go looks at what comes from elsewhere each 61st time; here as there it may take another round.
+    constexpr std::uint64_t enough = 1000;
+    std::vector<std::uint64_t> waited;
+    std::thread starter;
+    runnel::run([&] {
+        endless_chain others;
+        others.next();
+        const auto ended = runnel::make_chan<runnel::unit>();
+        starter = std::thread([&, ended] {
+            for (int i = 0; i < 100; ++i) {
+                std::promise<std::uint64_t> ran;
+                auto when = ran.get_future();
+                runnel::go([&] { ran.set_value(others.links); });
+                const std::uint64_t started = others.links;
+                const std::uint64_t at = when.get();
+                waited.push_back(at > started ? at - started : 0);
+            }
+            ended.close();
+        });
+        ended.recv();
+        others.stop = true;
+        others.stopped.recv();
+    });
+    starter.join();
+    REQUIRE(waited.size() == 100);
+    for (const std::uint64_t links : waited) CHECK(links < enough);
 }
 
 // [C-109]

@@ -511,7 +511,11 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
         }
         expire_timers(w);
         goroutine* g = nullptr;
-        if (w->ticks.load(memory_order_relaxed) % fairness == 0) g = take_injected(w, 1);
+        // Counted here, too: goroutines that end without ever parking come only here. The old count, since
+        // pick_local() has advanced it before it sent us here for the sake of fairness.
+        const std::uint32_t tick = w->ticks.load(memory_order_relaxed);
+        w->ticks.store(tick + 1, memory_order_relaxed);
+        if (tick % fairness == 0) g = take_injected(w, 1);
         if (g == nullptr) g = pick_queued(w);
         if (g == nullptr) g = take_injected(w, batch);
         if (g == nullptr) g = steal(w, false);
