@@ -33,7 +33,8 @@ public:
     static constexpr std::uint32_t unclaimed = 0;
     static constexpr std::uint32_t by_deadline = 0xffffffff;
 
-    sleeper(wait_reason reason, const void* waiting_for, bool contested) noexcept
+    RUNNEL_ALWAYS_INLINE sleeper(wait_reason reason, const void* waiting_for,
+                                 bool contested) noexcept
         : reason_(reason), contested_(contested), waiting_for_(waiting_for) {
         worker_ = current_worker();
         goroutine_ = worker_ != nullptr ? worker_->current.load(memory_order_relaxed) : nullptr;
