@@ -1,0 +1,2 @@
+// tests/support/precompiled.cpp — the source that CMake makes the precompiled header for.
+// SPDX-License-Identifier: BSL-1.0
