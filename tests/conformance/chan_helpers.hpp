@@ -182,7 +182,7 @@ void send_by(send_kind kind, const runnel::chan<T>& ch, T value) {
 template <class T>
 std::optional<T> recv_by(recv_kind kind, const runnel::chan<T>& ch) {
     std::optional<T> got;
-    const auto take = [&](std::optional<T> v) {
+    const auto take = [&](std::optional<T>&& v) {
         if (v) got.emplace(std::move(*v));
     };
     switch (kind) {
