@@ -80,7 +80,9 @@ TEST_CASE("a main goroutine that waits for nobody ends the process with status 2
     const auto r = test::run_scenario("main_waits_for_nobody");
     CHECK(r.status == 2);
     CHECK(r.out == "not lost");
-    CHECK(starts_with(r.err, std::string(report) + "\ngoroutine 1 [chan receive"));
+    // Not put together from `report`: g++ 12 sees a copy out of bounds in that at -O3.
+    CHECK(starts_with(r.err, report));
+    CHECK(test::contains(r.err, "deadlock!\n\ngoroutine 1 [chan receive"));
     CHECK(test::contains(r.err, "created at"));
     CHECK(test::contains(r.err, "deadlock_detection_test.cpp:"));
 }
