@@ -29,11 +29,12 @@ struct result {
     std::string err;
 };
 
-// The program, started with its output going to files in a folder.
+// The program, started with its output going to files in a folder, or its stdout elsewhere.
 class process {
 public:
-    process(const test::temporary_folder& folder, std::vector<std::string> arguments)
-        : out_(folder / "stdout.txt"), err_(folder / "stderr.txt") {
+    process(const test::temporary_folder& folder, std::vector<std::string> arguments,
+            const std::filesystem::path& out = {})
+        : out_(out.empty() ? folder / "stdout.txt" : out), err_(folder / "stderr.txt") {
         arguments.insert(arguments.begin(), EXCEL_TO_DB_PROGRAM);
         std::vector<char*> argv;
         for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -75,7 +76,8 @@ public:
         waitpid(pid_, &status, 0);
         pid_ = 0;
         return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-                test::read_text(out_), test::read_text(err_)};
+                std::filesystem::is_regular_file(out_) ? test::read_text(out_) : "",
+                test::read_text(err_)};
     }
 
 private:
@@ -244,6 +246,22 @@ TEST_CASE("wrong usage is told in one line, and help in many") {
     const result r = f.run({"import", "--help"});
     CHECK(r.status == 0);
     CHECK(test::contains(r.out, "--on-conflict"));
+}
+
+TEST_CASE("results that cannot be printed are a failure") {
+    const fixture f;
+    f.generate(20, 0);
+    const std::vector<std::vector<std::string>> commands = {
+        {"import", f.book, "--db", f.db, "--json"},
+        {"import", f.book, "--db", f.db},
+        {"compare", f.book, "--folder", (f.folder / "").string()},
+        {"generate", (f.folder / "other.xlsx").string()},
+        {"--help"}};
+    for (const auto& command : commands) {
+        INFO(command.front());
+        check_complaint(process(f.folder, command, "/dev/full").wait(), 1,
+                        "cannot write to standard output");
+    }
 }
 
 TEST_CASE("damage in the middle is reported together with what was committed") {

@@ -8,6 +8,7 @@
 //   The importer itself is in import/importer.hpp, and its three methods in import/sequential.cpp,
 //   import/concurrent.cpp and import/batch.cpp.
 #include <fmt/format.h>
+#include <cstdio>
 #include <exception>
 #include <runnel/runtime.hpp>
 #include <variant>
@@ -41,7 +42,13 @@ int main(int argc, char** argv) {
     try {
         const any_command what = parse_options(argc, argv);
         const interrupt_watch interrupts;
-        return runnel::run([&] { return run_command(interrupts.context(), what); });
+        const int status = runnel::run([&] { return run_command(interrupts.context(), what); });
+        // What is printed waits in a buffer: only now it shows that the disk or the pipe is full.
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+            complain("cannot write to standard output");
+            return exit_failed;
+        }
+        return status;
     } catch (const usage_error& error) {
         complain(fmt::format("{} (see excel_to_db --help)", error.what()));
         return exit_usage;
