@@ -294,6 +294,31 @@ TEST_CASE("Ctrl-C ends the wait for a locked database") {
     CHECK(f.rows_in_db() == "10");
 }
 
+TEST_CASE("Ctrl-C ends generate at once and leaves what was there before") {
+    const fixture f;
+    for (const bool replacing : {false, true}) {
+        INFO("replacing " << replacing);
+        if (replacing) test::write_text(f.book, "old");
+        process generate(f.folder, {"generate", f.book, "--rows", "100000"});
+        // Its last part, which libxlsxwriter does not interrupt, has begun.
+        const bool begun = test::eventually([&] {
+            std::error_code error;
+            const auto size = std::filesystem::file_size(f.book + ".part", error);
+            return !error && size > 0;
+        });
+        generate.signal(SIGINT);
+        const result r = generate.wait();
+        CHECK(begun);
+        check_complaint(r, 130, "interrupted");
+        CHECK_FALSE(std::filesystem::exists(f.book + ".part"));
+        if (replacing) {
+            CHECK(test::read_text(f.book) == "old");
+        } else {
+            CHECK_FALSE(std::filesystem::exists(f.book));
+        }
+    }
+}
+
 TEST_CASE("Ctrl-C ends an import with what is committed, and the truth about it") {
     fixture f;
     f.generate(60'000, 0);

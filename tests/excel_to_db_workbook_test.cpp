@@ -299,6 +299,22 @@ TEST_CASE("a sample may be empty, or bad from end to end") {
           "there cannot be more bad rows than rows");
     CHECK(test::contains(test::message_of([&] { write_sample(folder / "no/s.xlsx", {}); }),
                          "cannot be written"));
+    CHECK(test::contains(test::message_of([&] { write_sample(folder / "", {}); }), "directory"));
+}
+
+TEST_CASE("a sample takes the place of a file, be it linked, but of nothing else") {
+    const test::temporary_folder folder;
+    const auto file = folder / "s.xlsx";
+    const auto link = folder / "link.xlsx";
+    test::write_text(file, "old");
+    std::filesystem::create_symlink(file, link);
+    write_sample(link, {3, 0, false});
+    CHECK(std::filesystem::is_symlink(link));
+    CHECK(test::read_text(file).starts_with("PK"));
+    CHECK_FALSE(std::filesystem::exists(partial_sample(link)));
+
+    CHECK(test::message_of([&] { write_sample("/dev/null", {}); }) == "is not a regular file");
+    CHECK_FALSE(std::filesystem::exists("/dev/null.part"));
 }
 
 // ---- 3. files that are something else, or damaged ----

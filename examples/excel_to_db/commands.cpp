@@ -5,7 +5,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
 #include <memory>
+#include <runnel/blocking.hpp>
+#include <runnel/chan.hpp>
+#include <runnel/go.hpp>
 #include <string_view>
 #include <system_error>
 
@@ -81,9 +87,29 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
 
 void complain(const std::string& message) { fmt::print(stderr, "excel_to_db: {}\n", message); }
 
-int generate_file(const generate_command& command) {
+int generate_file(const runnel::context& ctx, const generate_command& command) {
+    const auto written = runnel::make_chan<std::exception_ptr>(1);
+    runnel::go([&command, written] {
+        std::exception_ptr failure;
+        try {
+            runnel::blocking([&] { write_sample(command.file, command.sample); });
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        written.send(failure);
+    });
+
+    const auto failure = written.recv(ctx);
+    if (!failure) {
+        // libxlsxwriter cannot be asked to stop, and closing a large workbook takes it seconds: the
+        // program ends while it writes on.
+        std::error_code ignored;
+        std::filesystem::remove(partial_sample(command.file), ignored);
+        complain("interrupted");
+        std::_Exit(exit_interrupted);
+    }
     try {
-        write_sample(command.file, command.sample);
+        if (*failure) std::rethrow_exception(*failure);
     } catch (const sample_error& error) {
         complain(fmt::format("{}: {}", command.file.string(), error.what()));
         return exit_failed;

@@ -14,7 +14,7 @@ inline constexpr int exit_usage = 2;
 inline constexpr int exit_rejected = 3;
 inline constexpr int exit_interrupted = 130;
 
-int generate_file(const generate_command& command);
+int generate_file(const runnel::context& ctx, const generate_command& command);
 int import_file(const runnel::context& ctx, const import_command& command);
 int compare_methods(const runnel::context& ctx, const compare_command& command);
 

@@ -23,7 +23,9 @@ using namespace excel_to_db;
 int run_command(const runnel::context& ctx, const any_command& what) {
     struct {
         const runnel::context& ctx;
-        int operator()(const generate_command& command) const { return generate_file(command); }
+        int operator()(const generate_command& command) const {
+            return generate_file(ctx, command);
+        }
         int operator()(const import_command& command) const { return import_file(ctx, command); }
         int operator()(const compare_command& command) const {
             return compare_methods(ctx, command);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstdio>
 #include <random>
 #include <string>
@@ -85,14 +86,40 @@ cells make_business(std::uint32_t number, std::mt19937& random) {
                         kind.offer, where.city, 1 + random() % 50, noun, 1950 + random() % 75)};
 }
 
+[[noreturn]] void throw_unwritable(int error) {
+    throw sample_error(
+        fmt::format("cannot be written: {}", std::generic_category().message(error)));
+}
+
+void close_probe(std::FILE* probe) {
+    if (probe == nullptr) throw_unwritable(errno);
+    std::fclose(probe);
+}
+
+// Renaming asks the folder, not the file it replaces, be that write-protected or a device. And
 // libxlsxwriter tells stderr itself when it cannot create the file; asking first keeps it silent.
 void require_writable(const std::filesystem::path& file) {
-    std::FILE* probe = std::fopen(file.c_str(), "ab");
-    if (probe == nullptr) {
-        throw sample_error(
-            fmt::format("cannot be written: {}", std::generic_category().message(errno)));
+    std::error_code error;
+    if (std::filesystem::is_directory(file, error)) throw_unwritable(EISDIR);
+    if (std::filesystem::exists(file, error)) {
+        if (!std::filesystem::is_regular_file(file, error)) {
+            throw sample_error("is not a regular file");
+        }
+        close_probe(std::fopen(file.c_str(), "r+b"));
     }
-    std::fclose(probe);
+    close_probe(std::fopen(partial_sample(file).c_str(), "wb"));
+}
+
+void remove_partial(const std::filesystem::path& file) {
+    std::error_code ignored;
+    std::filesystem::remove(partial_sample(file), ignored);
+}
+
+// A link is followed: the workbook takes the place of what it leads to.
+std::filesystem::path without_links(const std::filesystem::path& file) {
+    std::error_code error;
+    std::filesystem::path target = std::filesystem::canonical(file, error);
+    return error ? file : target;
 }
 
 }  // namespace
@@ -108,6 +135,12 @@ std::vector<std::uint32_t> bad_sheet_rows(const sample_options& options) {
     return rows;
 }
 
+std::filesystem::path partial_sample(const std::filesystem::path& file) {
+    std::filesystem::path partial = without_links(file);
+    partial += ".part";
+    return partial;
+}
+
 void write_sample(const std::filesystem::path& file, const sample_options& options) {
     if (options.rows > max_rows) {
         throw sample_error(fmt::format("a sheet holds at most {} rows", max_rows));
@@ -117,8 +150,11 @@ void write_sample(const std::filesystem::path& file, const sample_options& optio
 
     lxw_workbook_options settings{};
     settings.constant_memory = options.constant_memory ? LXW_TRUE : LXW_FALSE;
-    lxw_workbook* book = workbook_new_opt(file.c_str(), &settings);
-    if (book == nullptr) throw sample_error("cannot be written: out of memory");
+    lxw_workbook* book = workbook_new_opt(partial_sample(file).c_str(), &settings);
+    if (book == nullptr) {
+        remove_partial(file);
+        throw sample_error("cannot be written: out of memory");
+    }
     lxw_worksheet* sheet = workbook_add_worksheet(book, "Sheet1");
 
     const auto write = [&](std::uint32_t row, std::size_t column, const std::string& text) {
@@ -144,9 +180,14 @@ void write_sample(const std::filesystem::path& file, const sample_options& optio
     }
 
     if (const lxw_error error = workbook_close(book); error != LXW_NO_ERROR) {
-        std::error_code ignored;
-        std::filesystem::remove(file, ignored);
+        remove_partial(file);
         throw sample_error(fmt::format("cannot be written: {}", lxw_strerror(error)));
+    }
+    std::error_code error;
+    std::filesystem::rename(partial_sample(file), without_links(file), error);
+    if (error) {
+        remove_partial(file);
+        throw_unwritable(error.value());
     }
 }
 

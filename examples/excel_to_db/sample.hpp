@@ -22,7 +22,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// Writes (or overwrites) `file`: a header and `rows` rows. The same options give the same cells.
+/// Writes (or replaces) `file`: a header and `rows` rows. The same options give the same cells.
+/// The workbook grows under the name `partial_sample(file)` and is renamed when it is complete, so
+/// that whatever happens there is never half of one under the name that was asked for.
+std::filesystem::path partial_sample(const std::filesystem::path& file);
 void write_sample(const std::filesystem::path& file, const sample_options& options);
 
 /// The sheet rows of the bad ones, ascending.
