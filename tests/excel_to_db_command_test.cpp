@@ -283,14 +283,26 @@ TEST_CASE("Ctrl-C ends the wait for a locked database") {
     sqlite3* other = nullptr;
     REQUIRE(sqlite3_open(f.db.c_str(), &other) == SQLITE_OK);
     REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
-    process import(f.folder, {"import", f.book, "--db", f.db});
-    // It opens the database before it waits for the lock.
-    const bool opened = test::eventually([&] { return import.has_open(f.db); });
-    import.signal(SIGINT);
-    const result r = import.wait();
+    for (const bool json : {false, true}) {
+        INFO("json " << json);
+        std::vector<std::string> arguments = {"import", f.book, "--db", f.db};
+        if (json) arguments.emplace_back("--json");
+        process import(f.folder, std::move(arguments));
+        // It opens the database before it waits for the lock.
+        const bool opened = test::eventually([&] { return import.has_open(f.db); });
+        import.signal(SIGINT);
+        result r = import.wait();
+        CHECK(opened);
+        if (json) {
+            const auto stats = nlohmann::json::parse(r.out, nullptr, false);
+            CHECK(stats.is_object());
+            CHECK(stats.value("total_records", -1) == 0);
+            CHECK(stats.size() == 5);
+            r.out.clear();
+        }
+        check_complaint(r, 130, "interrupted; 0 rows are committed");
+    }
     sqlite3_close(other);
-    CHECK(opened);
-    check_complaint(r, 130, "interrupted; 0 rows are committed");
     CHECK(f.rows_in_db() == "10");
 }
 

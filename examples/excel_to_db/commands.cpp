@@ -136,6 +136,7 @@ int import_file(const runnel::context& ctx, const import_command& command) {
                                             [&ctx] { return static_cast<bool>(ctx.err()); });
     } catch (...) {
         if (ctx.err()) {
+            if (command.json) fmt::print("{}\n", to_json({}));
             complain("interrupted; " + committed_text({}));
             return exit_interrupted;
         }
