@@ -306,6 +306,26 @@ TEST_CASE("Ctrl-C ends the wait for a locked database") {
     CHECK(f.rows_in_db() == "10");
 }
 
+TEST_CASE("Ctrl-C ends the opening of a large workbook") {
+    const fixture f;
+    std::string strings;
+    for (int i = 0; i < 1'000'000; ++i) strings += "<si><t>x</t></si>";
+    test::write_zip(f.book,
+                    test::one_sheet(test::header_row() + test::business_row(2, "a"), strings));
+    process import(f.folder, {"import", f.book, "--db", f.db});
+    const bool opened = test::eventually([&] { return import.has_open(f.book); });
+    import.signal(SIGINT);
+    const result r = import.wait();
+    CHECK(opened);
+    check_complaint(r, 130, "interrupted; 0 rows are committed");
+    CHECK_FALSE(std::filesystem::exists(f.db));
+
+    process compare(f.folder, {"compare", f.book, "--folder", (f.folder / "").string()});
+    CHECK(test::eventually([&] { return compare.has_open(f.book); }));
+    compare.signal(SIGINT);
+    check_complaint(compare.wait(), 130, "interrupted");
+}
+
 TEST_CASE("Ctrl-C ends generate at once and leaves what was there before") {
     const fixture f;
     for (const bool replacing : {false, true}) {

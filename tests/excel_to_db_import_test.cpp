@@ -120,7 +120,9 @@ struct fixture {
     import_report run(import_method method, store& into,
                       const runnel::context& ctx = runnel::background()) {
         options.method = method;
-        return runnel::run([&] { return importer(book, options).run(ctx, into, &rejected); });
+        return runnel::run([&] {
+            return importer(runnel::background(), book, options).run(ctx, into, &rejected);
+        });
     }
 
     std::uint64_t rows_in_db() const {
@@ -329,7 +331,7 @@ TEST_CASE("columns are found by their titles, in any order and spelling") {
                      text_row(3, {"2", "d", "w"}),
                  false);
     f.options.method = import_method::sequential;
-    importer job(f.book, f.options);
+    importer job(runnel::background(), f.book, f.options);
     CHECK(job.columns().ignored() == std::vector<std::string>{"No."});
     const import_report report = f.run(import_method::sequential);
     CHECK(report.stats.success_count == 1);
@@ -358,7 +360,7 @@ TEST_CASE("a sheet that begins below row 1 loses no row") {
 TEST_CASE("a field whose place is taken by another one is missed before anything is written") {
     fixture f;
     f.write_rows(text_row(1, {"Name", "Email"}) + business_row(2, "x"), false);
-    CHECK(test::message_of([&] { importer(f.book, f.options); }) ==
+    CHECK(test::message_of([&] { importer(runnel::background(), f.book, f.options); }) ==
           "has no column titled \"category\", and column B where it would be is titled \"Email\"");
 }
 
@@ -366,11 +368,12 @@ TEST_CASE("a sheet with nothing below its header is refused") {
     fixture f;
     for (const std::string& rows : {std::string(), "<row r=\"5\"/>" + text_row(6, {"", " "})}) {
         f.write_rows(rows);
-        CHECK(test::message_of([&] { importer(f.book, f.options); }) ==
+        CHECK(test::message_of([&] { importer(runnel::background(), f.book, f.options); }) ==
               "has no rows below the header in sheet \"Data\"");
     }
     f.write_rows({}, false);
-    CHECK(test::contains(test::message_of([&] { importer(f.book, f.options); }), "no rows"));
+    CHECK(test::contains(
+        test::message_of([&] { importer(runnel::background(), f.book, f.options); }), "no rows"));
 }
 
 // ---- 4. a database that refuses rows ----
@@ -440,6 +443,17 @@ TEST_CASE("an import that is cancelled before it begins writes nothing") {
         CHECK(report.stats.total_records() == 0);
         CHECK(f.rows_in_db() == 0);
     });
+}
+
+TEST_CASE("opening a workbook ends with the context") {
+    fixture f;
+    runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+    ctx.cancel();
+    const auto fault = [&] { return test::message_of([&] { importer(ctx, f.book, f.options); }); };
+    write_sample(f.book, {50, 0, false});  // in the shared strings
+    CHECK(fault() == "context canceled");
+    f.write_rows("<row r=\"2\"/>" + business_row(3, "x"));  // in the blank rows
+    CHECK(fault() == "context canceled");
 }
 
 TEST_CASE("a lock that is no longer waited for is part of the cancellation") {
@@ -535,8 +549,10 @@ TEST_CASE("rejected rows that cannot be told fail the import") {
         f.options.method = method;
         full_sink sink;
         sqlite_store store(f.db);
-        const import_report report = runnel::run(
-            [&] { return importer(f.book, f.options).run(runnel::background(), store, &sink); });
+        const import_report report = runnel::run([&] {
+            return importer(runnel::background(), f.book, f.options)
+                .run(runnel::background(), store, &sink);
+        });
         CHECK(report.ending == import_ending::failed);
         CHECK(failure_text(report) == "full");
         CHECK(report.stats.success_count == f.rows_in_db());
@@ -552,7 +568,8 @@ TEST_CASE("an import leaves no goroutine behind") {
         bool alone = false;
         runnel::run([&] {
             const auto before = runnel::num_goroutine();
-            importer(f.book, f.options).run(runnel::background(), store, nullptr);
+            importer(runnel::background(), f.book, f.options)
+                .run(runnel::background(), store, nullptr);
             alone = test::eventually([&] { return runnel::num_goroutine() <= before; });
         });
         CHECK(alone);

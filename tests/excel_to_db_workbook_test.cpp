@@ -22,7 +22,7 @@ namespace {
 
 std::vector<sheet_row> read_file(const std::filesystem::path& file, std::string_view sheet = {},
                                  const workbook_limits& limits = {}) {
-    const auto source = open_workbook(file, sheet, limits);
+    const auto source = open_workbook(runnel::background(), file, sheet, limits);
     std::vector<sheet_row> rows;
     sheet_row row;
     while (source->next(row)) rows.push_back(std::move(row));

@@ -125,7 +125,7 @@ int import_file(const runnel::context& ctx, const import_command& command) {
     std::unique_ptr<rejected_csv> rejected;
     std::unique_ptr<sqlite_store> db;
     try {
-        job = std::make_unique<importer>(command.file, command.options);
+        job = std::make_unique<importer>(ctx, command.file, command.options);
         if (!command.errors.empty()) {
             if (same_file(command.errors, command.file) || same_file(command.errors, command.db)) {
                 throw errors_file_error("the errors file must not be the workbook or the database");

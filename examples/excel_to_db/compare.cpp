@@ -65,7 +65,7 @@ import_report measure(const runnel::context& ctx, const compare_command& command
     sqlite_store db(folder.path() / "businesses.db");
     import_options options = command.options;
     options.method = method;
-    import_report report = importer(command.file, options).run(ctx, db, nullptr);
+    import_report report = importer(ctx, command.file, options).run(ctx, db, nullptr);
     if (report.failure) std::rethrow_exception(report.failure);
     return report;
 }
@@ -118,6 +118,10 @@ int compare_methods(const runnel::context& ctx, const compare_command& command) 
         complain(fmt::format("{}: {}", command.file.string(), error.what()));
         return exit_failed;
     } catch (const std::exception& error) {
+        if (ctx.err()) {
+            complain("interrupted");
+            return exit_interrupted;
+        }
         complain(error.what());
         return exit_failed;
     }

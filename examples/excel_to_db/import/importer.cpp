@@ -3,6 +3,7 @@
 #include "import/importer.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "import/run.hpp"
@@ -15,10 +16,12 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 // The next row with anything in it, or none.
-std::optional<sheet_row> next_row(row_source& source, std::uint64_t& skipped) {
+std::optional<sheet_row> next_row(const runnel::context& ctx, row_source& source,
+                                  std::uint64_t& skipped) {
     sheet_row row;
     while (source.next(row)) {
         if (!is_blank_row(row)) return row;
+        if (const std::error_code done = ctx.err()) throw std::system_error(done);
         ++skipped;
     }
     return std::nullopt;
@@ -37,21 +40,22 @@ bool is_store_error(const std::exception_ptr& failure) {
 
 }  // namespace
 
-importer::importer(const std::filesystem::path& file, import_options options)
+importer::importer(const runnel::context& ctx, const std::filesystem::path& file,
+                   import_options options)
     : options_(std::move(options)) {
     const auto start = clock::now();
     options_.workers = std::max<std::size_t>(options_.workers, 1);
     options_.batch_size = std::clamp<std::size_t>(options_.batch_size, 1, max_batch_size);
-    source_ = open_workbook(file, options_.sheet, options_.limits);
+    source_ = open_workbook(ctx, file, options_.sheet, options_.limits);
 
     // Row 1 is the header whatever it says. A sheet that begins further down has a header there
     // only if one of its titles is known: no row may get lost.
     std::uint64_t above = 0;
-    if (auto row = next_row(*source_, above)) {
+    if (auto row = next_row(ctx, *source_, above)) {
         if (row->number() == 1 || has_known_title(*row)) {
             columns_ = header_map(*row);
             header_ = std::move(*row);
-            first_ = next_row(*source_, skipped_);
+            first_ = next_row(ctx, *source_, skipped_);
         } else {
             first_ = std::move(row);
         }

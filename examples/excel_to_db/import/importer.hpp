@@ -1,7 +1,7 @@
 // examples/excel_to_db/import/importer.hpp — what a command line or a service calls.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   importer job{file, options};                 opens the sheet; nothing is written yet
+//   importer job{ctx, file, options};            opens the sheet; nothing is written yet
 //   import_report r = job.run(ctx, db, rejected);
 #pragma once
 
@@ -63,8 +63,8 @@ public:
 class importer {
 public:
     /// Opens the workbook, reads its header and looks whether there is a row below it. Throws
-    /// `workbook_error`.
-    importer(const std::filesystem::path& file, import_options options);
+    /// `workbook_error`, or `std::system_error` with the context's error once `ctx` is done.
+    importer(const runnel::context& ctx, const std::filesystem::path& file, import_options options);
 
     const std::string& sheet_name() const { return source_->sheet_name(); }
     const header_map& columns() const { return columns_; }

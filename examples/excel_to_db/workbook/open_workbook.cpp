@@ -164,8 +164,8 @@ std::string find_workbook_part(zip_archive& zip) {
 
 class xlsx_sheet final : public row_source {
 public:
-    xlsx_sheet(const std::filesystem::path& file, std::string_view wanted,
-               const workbook_limits& limits)
+    xlsx_sheet(const runnel::context& ctx, const std::filesystem::path& file,
+               std::string_view wanted, const workbook_limits& limits)
         : zip_(file, limits), strings_(limits) {
         const std::string workbook = find_workbook_part(zip_);
         workbook_handler book(limits.sheets_and_parts);
@@ -185,7 +185,7 @@ public:
         }
 
         for (const auto& [id, target] : parts) {
-            if (target.role == "sharedStrings") strings_.read(zip_, target.part);
+            if (target.role == "sharedStrings") strings_.read(ctx, zip_, target.part);
             if (target.role == "styles") styles_ = cell_styles(zip_, target.part);
         }
         reader_.emplace(zip_.open(part->second.part), strings_, styles_, book.from_1904, limits);
@@ -204,10 +204,11 @@ private:
 
 }  // namespace
 
-std::unique_ptr<row_source> open_workbook(const std::filesystem::path& file, std::string_view sheet,
+std::unique_ptr<row_source> open_workbook(const runnel::context& ctx,
+                                          const std::filesystem::path& file, std::string_view sheet,
                                           const workbook_limits& limits) {
     require_zip(file);
-    return std::make_unique<xlsx_sheet>(file, sheet, limits);
+    return std::make_unique<xlsx_sheet>(ctx, file, sheet, limits);
 }
 
 }  // namespace excel_to_db

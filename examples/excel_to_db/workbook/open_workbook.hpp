@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <runnel/context.hpp>
 #include <string_view>
 
 #include "workbook/error.hpp"
@@ -14,8 +15,10 @@ namespace excel_to_db {
 
 /// Opens the sheet named `sheet`, or the n-th one if no sheet bears that name and `sheet` is a
 /// number; without it, the first visible one. What kind of file it is, its first bytes tell,
-/// never its name. Throws `workbook_error`.
-std::unique_ptr<row_source> open_workbook(const std::filesystem::path& file,
+/// never its name. Throws `workbook_error`, or `std::system_error` with the context's error once
+/// `ctx` is done; the rows that follow do not look at it.
+std::unique_ptr<row_source> open_workbook(const runnel::context& ctx,
+                                          const std::filesystem::path& file,
                                           std::string_view sheet = {},
                                           const workbook_limits& limits = {});
 

@@ -3,6 +3,7 @@
 #include "workbook/shared_strings.hpp"
 
 #include <string>
+#include <system_error>
 
 #include "workbook/cell_text.hpp"
 #include "workbook/error.hpp"
@@ -52,9 +53,12 @@ private:
 
 }  // namespace
 
-void shared_strings::read(zip_archive& zip, std::string_view part) {
+void shared_strings::read(const runnel::context& ctx, zip_archive& zip, std::string_view part) {
     strings_handler handler(pool_, zip.limits());
-    xml_parser(zip.open(part), handler, zip.limits()).parse_all();
+    xml_parser parser(zip.open(part), handler, zip.limits());
+    while (parser.parse_some()) {  // a block holds a few thousand strings
+        if (const std::error_code done = ctx.err()) throw std::system_error(done);
+    }
     pool_.seal();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <runnel/context.hpp>
 #include <string_view>
 
 #include "workbook/text_pool.hpp"
@@ -14,7 +15,8 @@ class shared_strings {
 public:
     explicit shared_strings(const workbook_limits& limits) : pool_(limits.shared_bytes_in_memory) {}
 
-    void read(zip_archive& zip, std::string_view part);
+    /// Millions of strings take seconds: throws `std::system_error` once `ctx` is done.
+    void read(const runnel::context& ctx, zip_archive& zip, std::string_view part);
 
     std::size_t size() const { return pool_.size(); }
 
