@@ -1671,8 +1671,8 @@ TEST_CASE("a context ends an operation that waits, and the value stays with its 
                 crew.join();
                 expect.check(received == op_status::canceled, name + ": recv says canceled");
 
-                const auto limited = runnel::with_timeout(runnel::background(), 20ms);
                 const auto start = runnel::clock::now();
+                const auto limited = runnel::with_timeout(runnel::background(), 20ms);
                 crew.start(where, [&] {
                     sent = ch.send(limited, std::move(p));
                     received = ch.recv(limited).status();

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <set>
 #include <stdexcept>
@@ -280,12 +281,16 @@ TEST_CASE("goroutines start goroutines, to any depth", "[go]") {
 TEST_CASE("yield lets others run, on one processor in turn", "[go][yield]") {
     const std::size_t before = runnel::set_max_procs(1);
     std::string order;
+    std::mutex order_mutex;
     runnel::run([&] {
         runnel::wait_group wg;
         for (const char c : {'a', 'b', 'c'}) {
             wg.go([&, c] {
                 for (int i = 0; i < 3; ++i) {
-                    order += c;
+                    {
+                        const std::lock_guard guard(order_mutex);
+                        order += c;
+                    }
                     runnel::yield();
                 }
             });

@@ -28,6 +28,7 @@ public:
         goroutine_->wait_since.store(s.coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
         goroutine_->state.store(goroutine_state::blocking, memory_order_relaxed);
         s.in_blocking.fetch_add(1, memory_order_seq_cst);
+        tsan::release(goroutine_->scope.load(memory_order_relaxed));  // as a park does
         s.give_up_place(worker_);
         enter_blocked(goroutine_);
     }

@@ -268,6 +268,7 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     if (!s.end_scope(scope.get(), deadline_after(s.options().stop_grace))) {
         give_up_waiting(state.exit_status());
     }
+    tsan::acquire(scope.get());
     if (state.error != nullptr) std::rethrow_exception(state.error);
     if constexpr (std::is_reference_v<R>) {
         return static_cast<R>(**state.value);
@@ -316,6 +317,7 @@ public:
         const detail::time_point deadline =
             detail::deadline_after(scheduler_->options().stop_grace);
         if (!scheduler_->end_scope(&scheduler_->root, deadline)) detail::give_up_waiting(1);
+        detail::tsan::acquire(&scheduler_->root);
         scheduler_->stop(deadline);
     }
 

@@ -3,12 +3,9 @@
 //
 //   This executable counts what the global operator new hands out and takes back.
 #include <array>
-#include <atomic>
 #include <cstddef>
-#include <cstdlib>
 #include <limits>
 #include <memory>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -18,49 +15,9 @@
 #include <runnel/select.hpp>
 
 #include "conformance/chan_helpers.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/support.hpp"
-
-namespace {
-
-std::atomic<long> allocations{0};
-std::atomic<long> outstanding{0};
-
-[[maybe_unused]] void* allocate(std::size_t size, std::size_t alignment) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    outstanding.fetch_add(1, std::memory_order_relaxed);
-    const std::size_t whole = (size + alignment - 1) / alignment * alignment;
-    void* p = alignment <= alignof(std::max_align_t) ? std::malloc(size != 0 ? size : 1)
-                                                     : std::aligned_alloc(alignment, whole);
-    if (p == nullptr) throw std::bad_alloc();
-    return p;
-}
-
-[[maybe_unused]] void release(void* p) noexcept {
-    if (p == nullptr) return;
-    outstanding.fetch_sub(1, std::memory_order_relaxed);
-    std::free(p);
-}
-
-}  // namespace
-
-// Clang's sanitizers have an operator new of their own that cannot be replaced, or not in all its forms.
-#if !((RUNNEL_TEST_TSAN || RUNNEL_TEST_ASAN) && defined(__clang__))
-#define RUNNEL_TEST_COUNTS 1
-// Not inlined: compilers compare the two halves of a pair.
-[[gnu::noinline]] void* operator new(std::size_t size) { return allocate(size, 1); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t a) {
-    return allocate(size, static_cast<std::size_t>(a));
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { release(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { release(p); }
-[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { release(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-    release(p);
-}
-#else
-#define RUNNEL_TEST_COUNTS 0
-#endif
 
 namespace {
 
@@ -68,6 +25,8 @@ using namespace std::chrono_literals;
 using runnel::chan;
 using runnel::make_chan;
 using runnel::op_status;
+using test::allocations;
+using test::outstanding;
 
 /// Allocations of one call, after another has made what is made once.
 template <class F>

@@ -223,9 +223,18 @@ TEST_CASE("len gives no order, and is no race itself", "[C-148][C-149]") {
         for (int i = 0; i < test::scale(500); ++i) {
             auto c = make_chan<int>(1);
             runnel::wait_group wg;
-            wg.go([c] { c.close(); });
-            while (c.len() + c.cap() != 1) runnel::yield();
+            std::atomic<bool> closed{false};
+            wg.go([&closed, c] {
+                c.close();
+                closed = true;
+            });
+            std::size_t seen = 0;
+            do {
+                seen += c.len();
+                runnel::yield();
+            } while (!closed);
             wg.wait();
+            expect.check(seen == 0, "nothing was in it");
         }
         expect.check(true, "done");
     });
@@ -430,11 +439,14 @@ CHILD_SCENARIO(readers_do_not_order_one_another) {
     return in_run([] {
         runnel::shared_mutex m;
         runnel::wait_group wg;
+        std::atomic<int> inside{0};
         for (int i = 0; i < 2; ++i) {
             wg.go([&] {
                 const std::shared_lock guard(m);
                 ++plain;
-                runnel::yield();
+                // Both at once, else one's unlock precedes the other's lock. Relaxed: no order by this.
+                inside.fetch_add(1, std::memory_order_relaxed);
+                while (inside.load(std::memory_order_relaxed) < 2) runnel::yield();
             });
         }
         wg.wait();

@@ -71,6 +71,25 @@ TEST_CASE("each goroutine keeps its rounding mode through parks", "[hazards][flo
     CHECK(std::fegetround() == FE_TONEAREST);
 }
 
+TEST_CASE("a goroutine does not begin with the mode of one that has parked", "[hazards][floating_point]") {
+    const std::size_t before = runnel::set_max_procs(1);
+    constexpr int n = 200;  // more than there are stacks with a loop on them already
+    std::atomic<int> nearest{0};
+    runnel::run([&] {
+        runnel::wait_group wg;
+        for (int i = 0; i < n; ++i) {
+            wg.go([&] {
+                if (std::fegetround() == FE_TONEAREST) ++nearest;
+                const rounding r(FE_UPWARD);
+                runnel::sleep_for(std::chrono::milliseconds(20));
+            });
+        }
+        wg.wait();
+    });
+    runnel::set_max_procs(before);
+    CHECK(nearest == n);
+}
+
 TEST_CASE("the mode migrates with its goroutine", "[hazards][floating_point]") {
     const std::size_t before = runnel::set_max_procs(2);
     test::expectations expected;

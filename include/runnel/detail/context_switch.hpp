@@ -6,10 +6,11 @@
 //           belong to a thread: the worker comes back as the transferred data.
 //           The C++ exception state of a thread belongs to the context that runs on it and is
 //           swapped at each switch, so that one may park inside a catch handler or a destructor.
-//           Sanitizers are told of each switch here and nowhere else.
+//           Sanitizers are told of each switch here; of goroutines that start and end in dispatch.hpp.
 //   Never   boost::context::fiber: its unwinding of suspended stacks runs user code at a wrong time.
 #pragma once
 
+#include <cfenv>
 #include <cstddef>
 
 #include <cxxabi.h>
@@ -41,6 +42,31 @@ RUNNEL_NOINLINE inline exception_state* thread_exception_state() noexcept {
     asm volatile("" ::: "memory");
     return reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
 }
+
+/// Rounding mode and exception masks belong to the context as well: Boost saves and restores them. A new
+/// context begins with those of its making, which should not be those of whoever happens to park then.
+class floating_point {
+public:
+    void remember() noexcept { std::fegetenv(&environment_); }
+
+    /// The remembered ones are in force while it lives.
+    class scope {
+    public:
+        explicit scope(const floating_point& wanted) noexcept {
+            std::fegetenv(&before_);
+            std::fesetenv(&wanted.environment_);
+        }
+        ~scope() { std::fesetenv(&before_); }
+        scope(const scope&) = delete;
+        scope& operator=(const scope&) = delete;
+
+    private:
+        std::fenv_t before_;
+    };
+
+private:
+    std::fenv_t environment_{};
+};
 
 using context_entry = void (*)(boost::context::detail::transfer_t);
 

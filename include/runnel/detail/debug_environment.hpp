@@ -4,6 +4,7 @@
 //   Layer   2
 //   RUNNEL_DEBUG is a list of words, separated by commas:
 //     dump-on-sigquit   SIGQUIT prints every goroutine, and the program goes on
+//     warn-on-handover  a goroutine that kept its thread for 10 ms while others waited is named
 //     dump-on-panic     an exception that leaves a goroutine is followed by all other goroutines
 //   Without it the library touches no signal but SIGSEGV (stack_overflow.hpp).
 #pragma once

@@ -70,6 +70,7 @@ inline stack* take_spare(worker* w) noexcept {
     }
     try {
         stack* s = w->home->stacks.allocate();
+        const floating_point::scope mode(w->home->initial_mode);
         s->context = make_context(s, loop_entry);
         w->entering = s;
         return s;
@@ -158,6 +159,7 @@ RUNNEL_NOINLINE inline void call_goroutine(goroutine* g) {
     if (RUNNEL_UNLIKELY(g->locals.load(memory_order_relaxed) != nullptr)) {
         local_values::destroy_all(g->locals);
     }
+    tsan::release(g->scope.load(memory_order_relaxed));  // what it did happens before run() returns
     // relaxed: of the goroutine's own; a goexit may have left its pins behind
     g->pin_depth.store(0, memory_order_relaxed);
     g->pinned.store(nullptr, memory_order_relaxed);
@@ -303,6 +305,7 @@ RUNNEL_ALWAYS_INLINE void park_goroutine(worker* w, goroutine* g, wait_reason re
     g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
     w->after = after;
     w->after_arg = arg;
+    tsan::release(g->scope.load(memory_order_relaxed));  // if it never goes on: run() has waited for that
     goroutine* next = w->home->pick_local(w);
     leave(w, &g->context, g->own_stack, next);
 }
@@ -332,6 +335,7 @@ inline void yield_goroutine(worker* w, goroutine* g) noexcept {
     const bool ended = g->abandoned();
     if (next == nullptr && !look_around && !w->home->yield_must_leave(w) && !ended) return;
     g->reason.store(wait_reason::preempted, memory_order_relaxed);
+    tsan::release(g->scope.load(memory_order_relaxed));
     w->after = next != nullptr && !ended ? requeue_local : requeue_global;
     w->after_arg = g;
     leave(w, &g->context, g->own_stack, next);
@@ -405,7 +409,8 @@ inline bool scheduler::start_worker(bool looking) noexcept {
     spin_guard g(start_lock_);
     const std::uint32_t n = worker_count_.load(memory_order_relaxed);
     if (n == max_workers) fatal("thread exhaustion: 10000 workers, all blocked");
-    worker* w = new (std::nothrow) worker;
+    worker* w = std::exchange(unborn_, nullptr);
+    if (w == nullptr) w = new (std::nothrow) worker;
     if (w == nullptr) return false;
     w->home = this;
     w->index = n;
@@ -420,7 +425,7 @@ inline bool scheduler::start_worker(bool looking) noexcept {
     workers_[n].store(nullptr, memory_order_release);
     worker_count_.store(n, memory_order_seq_cst);
     threads_.fetch_sub(1, memory_order_relaxed);
-    delete w;
+    unborn_ = w;
     return false;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <runnel/detail/debug_environment.hpp>
 #include <runnel/detail/dispatch.hpp>
 #include <runnel/detail/dump.hpp>
 
@@ -25,6 +26,7 @@ namespace detail {
 
 /// Ends the process as Go does: the buffered output is not lost, nothing of the user's runs.
 [[noreturn]] inline void exit_now(int status) noexcept {
+    const tsan::user_scope outside;  // the sanitizer looks whether it is still told to ignore things
     if (::ftrylockfile(stdout) == 0) {
         std::fflush(stdout);
         ::funlockfile(stdout);
@@ -105,6 +107,17 @@ struct monitor {
         }
         s_.state_.fetch_sub(scheduler::one_active, memory_order_seq_cst);
         scheduler_counters::bump(s_.counters.handovers);
+        if (warns_) warn(w->current.load(memory_order_relaxed));
+    }
+
+    // Control blocks are never freed, so it may be looked at though it may have gone on by now.
+    static void warn(const goroutine* g) noexcept {
+        if (g == nullptr) return;
+        report_line line;
+        line << "runnel: 10 ms without a switch, while others wait (a long computation, a blocking "
+                "call without blocking(), a std::mutex that a parked goroutine holds?): ";
+        write_goroutine(line, *g);
+        line.print();
     }
 
     // What a worker without a place has queued goes to where all others look.
@@ -231,6 +244,7 @@ private:
     static constexpr int quiet_rounds = 5;
 
     scheduler& s_;
+    const bool warns_ = debug_wants("warn-on-handover");
     duration poll_ = duration::zero();
     run_queue<goroutine> scratch_;
 };

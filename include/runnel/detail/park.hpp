@@ -115,6 +115,7 @@ public:
             auto* timer = ::new (static_cast<void*>(timer_)) sleeper_timer;
             timer->self = this;
             timer->expire = expire;
+            timer->ends_with = goroutine_->scope.load(memory_order_relaxed);
             park_goroutine(worker_, goroutine_, reason_, waiting_for_, arm_then_after, this);
             if (claimed() != by_deadline) {
                 goroutine_->home->cancel(timer);
@@ -174,6 +175,7 @@ private:
         g->waiting_for.store(waiting_for_, memory_order_relaxed);
         g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
         g->state.store(goroutine_state::waiting, memory_order_relaxed);
+        tsan::release(g->scope.load(memory_order_relaxed));
         after(arg);
         scheduler& s = *w->home;
         // A sleeping thread counts for nothing in deadlock detection, but one with a deadline does.

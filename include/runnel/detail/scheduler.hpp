@@ -74,6 +74,7 @@ public:
         : options_(options), stacks(options.stack_size), max_procs_(options.max_procs) {
         workers_ = static_cast<atomic<worker*>*>(std::calloc(max_workers, sizeof(atomic<worker*>)));
         if (workers_ == nullptr) throw std::bad_alloc();
+        initial_mode.remember();
         link();
     }
     scheduler(const scheduler&) = delete;
@@ -445,6 +446,7 @@ private:
 
 public:
     stack_pool stacks;
+    floating_point initial_mode;  // of whoever made this: what each goroutine begins with
     goroutine_pool blocks;
     run_scope root;  // of goroutines started outside any run
     scheduler_counters counters;
@@ -478,6 +480,7 @@ private:
     spin_lock start_lock_;
     atomic<worker*>* workers_ = nullptr;  // appended to under start_lock_
     atomic<std::uint32_t> worker_count_{0};
+    worker* unborn_ = nullptr;  // guarded by start_lock_: got no thread, but thieves may look at it
     atomic<std::uint32_t> threads_{0};  // also a futex word for stop()
 
     spin_lock scope_lock_;

@@ -226,12 +226,18 @@ private:
     }
 
     // By MADV_GUARD_INSTALL where the kernel has it, which costs no mapping; else by mprotect while
-    // the process is well below its limit of mappings; beyond that without a guard.
+    // the process is well below its limit of mappings; beyond that without a guard, which is said once.
     static void install_guard(std::byte* slot) noexcept {
         if (::madvise(slot, guard_size, advice_guard_install) == 0) return;
         static constexpr std::size_t mapping_budget = 30'000;  // half of the default max_map_count
-        if (protected_guards.fetch_add(1, memory_order_relaxed) < mapping_budget) {
-            ::mprotect(slot, guard_size, PROT_NONE);
+        if (protected_guards.fetch_add(1, memory_order_relaxed) < mapping_budget &&
+            ::mprotect(slot, guard_size, PROT_NONE) == 0) {
+            return;
+        }
+        if (!told_of_missing_guards.exchange(true, memory_order_relaxed)) {
+            write_stderr(
+                "runnel: warning: too many mappings (vm.max_map_count): the stacks of further "
+                "goroutines have no guard\n");
         }
     }
 
@@ -247,6 +253,7 @@ private:
     }
 
     RUNNEL_API static inline constinit atomic<std::size_t> protected_guards{0};
+    RUNNEL_API static inline constinit atomic<bool> told_of_missing_guards{false};
 
     std::size_t slot_size_ = 2 * min_stack_size;
     spin_lock lock_;

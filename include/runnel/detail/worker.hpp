@@ -3,7 +3,7 @@
 //
 //   Go      an M with its P
 //   Layer   2
-//   Map     choosing the next goroutine → pick_local();  switching to it → switch.hpp;
+//   Map     choosing the next goroutine → pick_local();  switching to it → dispatch.hpp;
 //           idling, waking, stealing → scheduler.hpp
 //   Invariants
 //     a worker runs goroutines only while it holds a place, of which there are max_procs; the
