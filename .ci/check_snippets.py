@@ -36,7 +36,11 @@ checked = 0
 for document in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
     if not document.exists():
         continue
-    for path, name, shown in marker.findall(document.read_text(encoding="utf-8")):
+    text = document.read_text(encoding="utf-8")
+    if text.count("```cpp") > len(re.findall(r"<!-- snippet: \S+ -->\n```cpp", text)):
+        failed += 1
+        print(f"{document.relative_to(root)}: C++ that is not a compiled file's")
+    for path, name, shown in marker.findall(text):
         checked += 1
         if shown != expected(path, name or None):
             failed += 1
