@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -200,6 +201,29 @@ TEST_CASE("compare prints the guide's table and leaves nothing behind") {
         CHECK(test::contains(r.out, part));
     }
     CHECK(std::filesystem::is_empty(f.folder / "work"));
+}
+
+TEST_CASE("compare shows no figures if the methods disagree about the rows") {
+    const fixture f;
+    f.generate(5, 1);
+    std::filesystem::rename(f.book, f.folder / "other.xlsx");
+    f.generate(5, 0);
+    const auto work = f.folder / "work";
+    std::filesystem::create_directory(work);
+    process compare(f.folder, {"compare", f.book, "--folder", work.string(), "--rounds", "300"});
+    // Each measurement has a folder of its own: with the second one, the first has been made.
+    std::set<std::filesystem::path> folders;
+    const bool begun = test::eventually([&] {
+        for (const auto& entry : std::filesystem::directory_iterator(work)) {
+            folders.insert(entry.path());
+        }
+        return folders.size() >= 2;
+    });
+    std::filesystem::rename(f.folder / "other.xlsx", f.book);
+    const result r = compare.wait();
+    CHECK(begun);
+    check_complaint(r, 1, "the methods disagree about the rows");
+    CHECK(std::filesystem::is_empty(work));
 }
 
 TEST_CASE("bad input is refused with one line, before anything is written") {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -70,6 +71,13 @@ import_report measure(const runnel::context& ctx, const compare_command& command
     return report;
 }
 
+// The table speaks of the same rows for all: each method is held to what the first one found.
+void require_agreement(const import_stats& first, const import_stats& other) {
+    if (first.success_count != other.success_count || first.error_count != other.error_count) {
+        throw std::runtime_error("the methods disagree about the rows");
+    }
+}
+
 void print_table(const compare_command& command, std::array<contender, 3>& contenders) {
     const double baseline =
         std::chrono::duration<double>(contenders.front().median().duration).count();
@@ -112,6 +120,7 @@ int compare_methods(const runnel::context& ctx, const compare_command& command) 
                     return exit_interrupted;
                 }
                 each.runs.push_back(report.stats);
+                require_agreement(contenders.front().runs.front(), report.stats);
             }
         }
     } catch (const workbook_error& error) {
