@@ -487,6 +487,37 @@ TEST_CASE("a database that fails in the middle ends the import with the truth") 
     });
 }
 
+TEST_CASE("rows that were committed one by one before a failure are counted") {
+    each_method([](fixture& f, import_method method) {
+        {
+            sqlite_store make_table(f.db);
+            test::execute_sql(f.db,
+                              "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name "
+                              "LIKE 'bad%' BEGIN SELECT RAISE(ROLLBACK, 'no bad names'); END; "
+                              "CREATE TRIGGER fail BEFORE INSERT ON businesses WHEN NEW.name = "
+                              "'broken' BEGIN SELECT abs(-9223372036854775808); END");
+        }
+        // One batch whose first rows make it ask for each row. Its last four, which one worker
+        // takes, are a good one, a bad one that ends the transaction, a good one, and the failure.
+        std::string rows;
+        for (std::uint32_t row = 2; row <= 21; ++row) {
+            const bool is_bad = row < 10 || row == 19;
+            rows += business_row(
+                row, row == 21 ? "broken" : test::numbered(is_bad ? "bad" : "good", row));
+        }
+        f.write_rows(rows);
+        const import_report report = f.run(method);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "integer overflow");
+        CHECK(report.stats.success_count == f.rows_in_db());
+        CHECK(report.stats.error_count == f.rejected.rows.size());
+        // Workers may come to the failure first; even then its job's good rows precede it.
+        const bool in_order = method != import_method::concurrent;
+        CHECK(report.stats.success_count >= (in_order ? 10 : 2));
+        CHECK(report.stats.error_count >= (in_order ? 9 : 1));
+    });
+}
+
 TEST_CASE("a store that cannot open a session fails the import and hangs nobody") {
     struct closed_store final : store {
         std::size_t useful_sessions() const override { return 2; }

@@ -119,6 +119,33 @@ TEST_CASE("a refused row takes all with it, or only itself, as asked") {
     }
 }
 
+TEST_CASE("a failure after rows were committed one by one brings their answers") {
+    const test::temporary_folder folder;
+    const auto db = folder / "settled.db";
+    refuse_bad(db, "ROLLBACK, 'no'");
+    // An error of the statement, not of a constraint: the database fails.
+    test::execute_sql(db,
+                      "CREATE TRIGGER fail BEFORE INSERT ON businesses WHEN NEW.name = 'broken' "
+                      "BEGIN SELECT abs(-9223372036854775808); END");
+    sqlite_store store(db);
+    const auto session = store.open_session();
+    const auto settled = [&](const std::vector<business>& rows) {
+        try {
+            session->insert_each(rows);
+        } catch (const store_error& error) {
+            CHECK(std::string(error.what()) == "integer overflow");
+            return error.settled();
+        }
+        return std::vector<refusal>{"did not throw"};
+    };
+
+    CHECK(settled({named("a"), named("broken")}).empty());
+    CHECK(rows_in(db) == "0");
+    CHECK(settled({named("a"), named("bad"), named("c"), named("broken"), named("e")}) ==
+          std::vector<refusal>{std::nullopt, "no", std::nullopt});
+    CHECK(names_in(db) == "a,c");
+}
+
 TEST_CASE("rows that are stored already are inserted, skipped, updated or refused") {
     const test::temporary_folder folder;
     const auto db = folder / "conflict.db";

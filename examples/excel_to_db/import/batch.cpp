@@ -89,7 +89,15 @@ private:
     }
 
     void store_each(std::span<const business> rows, std::span<sheet_row> sources, outcome& result) {
-        std::vector<refusal> answers = session_.insert_each(rows);
+        try {
+            count(session_.insert_each(rows), sources, result);
+        } catch (const store_error& error) {
+            count(error.settled(), sources, result);
+            throw;
+        }
+    }
+
+    void count(std::vector<refusal> answers, std::span<sheet_row> sources, outcome& result) {
         for (std::size_t i = 0; i < answers.size(); ++i) {
             if (!answers[i]) {
                 ++result.committed;

@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t queued_jobs = 32;
 constexpr std::size_t rows_per_job = 4;
 
-// One refusal a row, or none at all if the database failed: then no row is in it.
+// One refusal a row, or fewer if the database failed: then none of the other rows is in it.
 using answer = std::vector<refusal>;
 
 struct write_request {
@@ -93,8 +93,17 @@ void write_groups(const import_task& task, const runnel::recv_chan<write_request
         }
 
         std::vector<refusal> answers;
-        if (session) task.run.guard([&] { answers = session->insert_each(rows); });
-        if (answers.empty()) session.reset();  // it has failed: nothing more is stored
+        if (session) {
+            task.run.guard([&] {
+                try {
+                    answers = session->insert_each(rows);
+                } catch (const store_error& error) {
+                    answers = error.settled();
+                    throw;
+                }
+            });
+        }
+        if (answers.size() < rows.size()) session.reset();  // it has failed: nothing more is stored
         auto next = answers.begin();
         for (const write_request& request : group) {
             answer part;

@@ -218,7 +218,11 @@ private:
     std::vector<refusal> insert_one_by_one(std::span<const business> rows) {
         std::vector<refusal> answers;
         answers.reserve(rows.size());
-        for (const business& row : rows) answers.push_back(insert_and_commit(row));
+        try {
+            for (const business& row : rows) answers.push_back(insert_and_commit(row));
+        } catch (const store_error& error) {
+            throw store_error(error.what(), std::move(answers));
+        }
         return answers;
     }
 

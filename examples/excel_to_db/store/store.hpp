@@ -14,18 +14,12 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "import/business.hpp"
 
 namespace excel_to_db {
-
-/// The database failed (disk, lock, connection, schema), as opposed to refusing one row. Nothing
-/// of the call that threw it has been stored.
-class store_error : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
 
 /// What happens to a row whose name, phone and email are in the table already.
 enum class conflict_rule {
@@ -37,6 +31,23 @@ enum class conflict_rule {
 
 /// Why the database will not have a row; nothing if the row is committed.
 using refusal = std::optional<std::string>;
+
+/// The database failed (disk, lock, connection, schema), as opposed to refusing one row. Nothing
+/// of the call that threw it has been stored, but what `settled` says.
+class store_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+    store_error(const std::string& what, std::vector<refusal> settled)
+        : std::runtime_error(what),
+          settled_(std::make_shared<const std::vector<refusal>>(std::move(settled))) {}
+
+    /// The answers to the first rows of `insert_each`, which had to commit them one by one before
+    /// it failed; else none.
+    std::vector<refusal> settled() const { return settled_ ? *settled_ : std::vector<refusal>(); }
+
+private:
+    std::shared_ptr<const std::vector<refusal>> settled_;  // shared: copying must not throw
+};
 
 class store_session {
 public:
@@ -52,7 +63,8 @@ public:
     virtual refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) = 0;
 
     /// Stores the rows one by one with one commit at the end; a refused row does not touch the
-    /// others. One answer a row.
+    /// others. One answer a row. If the database itself ends the transaction at a row, each row has
+    /// a commit of its own, and a `store_error` brings the answers so far.
     virtual std::vector<refusal> insert_each(std::span<const business> rows) = 0;
 };
 
