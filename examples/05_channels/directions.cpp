@@ -20,10 +20,18 @@ void render(runnel::recv_chan<int> in, runnel::send_chan<std::string> out) {
     out.close();
 }
 
+// Both ends in one hand: without its buffer of one, the channel would keep the send waiting for ever.
+void processor(runnel::chan<int> box) {
+    box.send(42);
+    const int value = box.recv().value();
+    std::printf("processor: %d\n", value);
+}
+
 template <class C>
 concept can_receive = requires(C c) { c.recv(); };
 template <class C>
 concept can_close = requires(C c) { c.close(); };
+static_assert(can_receive<runnel::chan<int>> && can_close<runnel::chan<int>>);
 static_assert(!can_receive<runnel::send_chan<int>>);
 static_assert(!can_close<runnel::recv_chan<int>>);
 
@@ -36,6 +44,7 @@ int main() {
         runnel::go(produce, numbers, 4);
         runnel::go(render, numbers, lines);
         for (const auto& line : lines) std::puts(line.c_str());
+        processor(runnel::make_chan<int>(1));
         return 0;
     });
 }
@@ -44,3 +53,4 @@ int main() {
 // 2 squared is 4
 // 3 squared is 9
 // 4 squared is 16
+// processor: 42
