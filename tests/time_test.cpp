@@ -146,6 +146,35 @@ TEST_CASE("the longest sleep is for ever and disturbs no other", "[time][sleep]"
     expected.verify();
 }
 
+// Some do not fit into nanoseconds, of others only the distance from now does not.
+TEST_CASE("time points of other clocks may be as far away as they can be told", "[time][sleep]") {
+    using std::chrono::system_clock;
+    using namespace std::chrono;
+    constexpr auto year = [](int y) { return sys_days{std::chrono::year{y} / 1 / 1}; };
+    test::expectations expected;
+    test::on_workers([&] {
+        const auto start = clock::now();
+        runnel::sleep_until(system_clock::time_point::min());
+        runnel::sleep_until(year(1000));
+        runnel::sleep_until(year(1700));
+        runnel::sleep_until(sys_days::min());
+        expected.check(clock::now() - start < 5s, "what is long past is not waited for");
+        const auto ch = runnel::make_chan<int>(1);
+        const auto arrives_before = [&](auto tp, const char* what) {
+            runnel::go([ch] {
+                runnel::sleep_for(a_while);
+                ch.send(1);
+            });
+            expected.check(ch.recv_until(tp).has_value(), what);
+        };
+        arrives_before(system_clock::time_point::max(), "the clock's last moment");
+        arrives_before(year(2250), "year 2250");
+        arrives_before(year(3000), "year 3000");
+        arrives_before(sys_days::max(), "the last day");
+    });
+    expected.verify();
+}
+
 TEST_CASE("ten thousand sleepers wake, none of them early", "[time][sleep]") {
     const int n = test::scale(10'000);
     test::expectations expected;

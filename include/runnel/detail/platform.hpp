@@ -66,7 +66,13 @@ time_point to_time_point(std::chrono::time_point<Clock, Dur> tp) noexcept {
         const duration d = to_duration(tp.time_since_epoch());
         return d == duration::max() ? no_deadline : time_point(d);
     } else {
-        return deadline_after(to_duration(tp - Clock::now()));
+        // Each side is converted before they are subtracted: their difference in Dur may overflow.
+        const duration at = to_duration(tp.time_since_epoch());
+        if (at == duration::max()) return no_deadline;
+        const duration here = to_duration(Clock::now().time_since_epoch());
+        if (at <= here) return now();
+        const bool overflows = here < duration::zero() && at > duration::max() + here;
+        return overflows ? no_deadline : deadline_after(at - here);
     }
 }
 
