@@ -363,4 +363,23 @@ TEST_CASE("goroutines of a group start more of them", "[group][C-321]") {
     expected.verify();
 }
 
+// ---- the end of the process ----
+
+// Its member ends with main, as all goroutines do, and so never tells the group.
+CHILD_SCENARIO(a_static_group_at_exit) {
+    static runnel::group g;
+    g.go([] { g.context().done().recv(); });
+    return 3;
+}
+CHILD_SCENARIO(a_late_static_group_at_exit) {
+    runnel::go([] {});
+    static runnel::group g;
+    g.go([] { g.context().done().recv(); });
+    return 4;
+}
+TEST_CASE("a static group does not keep the process from ending", "[group][exit]") {
+    CHECK(test::run_scenario("a_static_group_at_exit").status == 3);
+    CHECK(test::run_scenario("a_late_static_group_at_exit").status == 4);
+}
+
 }  // namespace

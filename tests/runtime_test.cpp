@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/runtime.hpp>
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -899,10 +900,61 @@ CHILD_SCENARIO(exit_in_blocking) {
         return 1;
     });
 }
+
+int leave_goroutines_that_use_a_late_static() {
+    std::atomic<int>& up = *new std::atomic<int>{0};
+    for (int i = 0; i < 4; ++i) {
+        runnel::go([&] {
+            ++up;
+            for (;;) {
+                the_global()
+                    .touch();  // made after the runtime, which has long been prepared for exit
+                runnel::yield();
+            }
+        });
+    }
+    while (up < 4 || the_global().touched < 1000) std::this_thread::yield();
+    return 8;
+}
+CHILD_SCENARIO(main_returns_before_a_late_static) {
+    return leave_goroutines_that_use_a_late_static();
+}
+CHILD_SCENARIO(exit_in_a_goroutine_before_a_late_static) {
+    return runnel::run([]() -> int {
+        leave_goroutines_that_use_a_late_static();
+        runnel::go([] { std::exit(9); });
+        return *make_chan<int>().recv();
+    });
+}
+CHILD_SCENARIO(exit_in_blocking_before_a_late_static) {
+    return runnel::run([]() -> int {
+        leave_goroutines_that_use_a_late_static();
+        runnel::blocking([] { std::exit(10); });
+        return 1;
+    });
+}
+// The first goroutine is not main's, but it starts one later.
+CHILD_SCENARIO(main_returns_after_another_thread_began) {
+    std::thread([] { runnel::go([] {}); }).join();
+    return leave_goroutines_that_use_a_late_static() + 3;
+}
+// Ending main's thread ends nothing else.
+CHILD_SCENARIO(main_thread_ends_first) {
+    leave_goroutines_that_use_a_late_static();
+    std::thread([] {
+        const long so_far = the_global().touched;
+        while (the_global().touched < so_far + 1000) std::this_thread::yield();
+        ::_exit(12);
+    }).detach();
+    ::pthread_exit(nullptr);
+}
 TEST_CASE("no goroutine runs while static objects are destroyed", "[runtime][exit]") {
     int expected = 4;
-    for (const char* scenario : {"main_returns_with_goroutines", "exit_on_a_thread",
-                                 "exit_in_a_goroutine", "exit_in_blocking"}) {
+    for (const char* scenario :
+         {"main_returns_with_goroutines", "exit_on_a_thread", "exit_in_a_goroutine",
+          "exit_in_blocking", "main_returns_before_a_late_static",
+          "exit_in_a_goroutine_before_a_late_static", "exit_in_blocking_before_a_late_static",
+          "main_returns_after_another_thread_began", "main_thread_ends_first"}) {
         INFO(scenario);
         const auto r = test::run_scenario(scenario);
         INFO("stderr: " << r.err);

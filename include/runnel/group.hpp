@@ -27,7 +27,8 @@ inline namespace v0 {
 /// Starts goroutines and waits for all of them. A function fails by an exception, or by returning a
 /// non-zero std::error_code; the first failure cancels context(), and wait() throws it. (Go's
 /// errgroup does not catch panics.) One that calls goexit has not failed.
-/// The destructor cancels and waits: no goroutine outlives its group.
+/// The destructor cancels and waits: no goroutine outlives its group. At the end of the process, when
+/// no goroutine runs any more, it does not wait.
 /// Threads  go and try_go from any number at once, its own goroutines included; wait from any but
 ///          those.
 /// Cost     of go: a goroutine, and three atomic additions. Go  errgroup.Group
@@ -40,7 +41,8 @@ public:
     group& operator=(const group&) = delete;
     ~group() {
         context_.cancel();
-        running_.wait();
+        // A static one: its goroutines have ended without telling it.
+        if (!detail::process_ended.load(detail::memory_order_acquire)) running_.wait();
     }
 
     /// Done at the first failure, once wait() has returned, or with its parent. Its cause is the

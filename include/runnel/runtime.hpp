@@ -285,6 +285,9 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
 ///          one that does not park within stop_grace is dumped, and the process exits.
 /// Errors   rethrows the main goroutine's exception. If it calls goexit the others go on, and run never
 ///          returns. When all goroutines are asleep for good the process exits with status 2.
+/// Exit     when main returns or exit() is called all goroutines end so, before static objects are
+///          destroyed; what a thread of one's own or a function inside blocking() does goes on. (If a
+///          thread other than main's calls exit(), statics made after the first goroutine go first.)
 /// Threads  may be called again, from several threads at once, and from a goroutine.
 /// Go       func main
 template <class F>

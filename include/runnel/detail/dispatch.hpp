@@ -357,6 +357,9 @@ RUNNEL_NOINLINE inline void yield_thread(worker* w, goroutine* g) noexcept {
 
 // ---- 5. threads ----
 
+/// Registered for each worker, to be called if a goroutine calls exit().
+RUNNEL_API inline constinit atomic<void (*)() noexcept> on_exit_from_worker{nullptr};
+
 struct thread_entry {
     static void* run(void* arg) noexcept {
         auto* w = static_cast<worker*>(arg);
@@ -366,10 +369,12 @@ struct thread_entry {
         ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // a sleeper is late by its wake-up alone
         signal_stack alternate;
         set_current_worker(w);
+        at_thread_end(on_exit_from_worker.load(memory_order_relaxed));
         w->tid.store(thread_id(), memory_order_relaxed);
         w->exceptions = thread_exception_state();
         find_thread_stack(w);
         start_loop(w);
+        at_thread_end(nullptr);  // it has not called exit()
         set_current_worker(nullptr);
         w->tid.store(0, memory_order_relaxed);
         scheduler* home = w->home;

@@ -35,6 +35,8 @@ namespace detail {
 RUNNEL_API inline constinit atomic<scheduler*> the_default_scheduler{nullptr};
 RUNNEL_API inline constinit spin_lock default_scheduler_lock{};
 RUNNEL_API inline constinit atomic<bool> process_prepared{false};
+/// No goroutine runs any more, and none that waits for one would ever go on.
+RUNNEL_API inline constinit atomic<bool> process_ended{false};
 RUNNEL_API inline constinit std::terminate_handler previous_terminate = nullptr;
 
 /// "runnel: panic: what [goroutine N, created at file:line]", from inside a handler.
@@ -113,14 +115,30 @@ inline void after_fork_in_child() noexcept {
     exit_now(status);
 }
 
-/// main has returned, or exit() was called: as in Go the goroutines end with it, before any static
-/// object is destroyed under them.
+/// main has returned, or exit() was called: as in Go the goroutines end with it, before static objects
+/// are destroyed under them. Functions inside blocking() are not waited for: they may never return.
 inline void at_process_exit(int status, void*) noexcept {
     if (process_forked.load(memory_order_relaxed)) return;
     const worker* self = current_worker();
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
         if (!s->end_everything(self, now() + s->options().stop_grace)) give_up_waiting(status);
     }
+    process_ended.store(true, memory_order_release);
+}
+
+/// The C library calls handlers and destroys static objects in the reverse order of their coming: one
+/// that is made after the handler is destroyed before it is called. But what a thread has at its end
+/// comes before all of these, and may still register the handler as the first to be called, with the
+/// exit status. If the thread only ends nothing is lost.
+inline void register_exit_handler() noexcept { ::on_exit(at_process_exit, nullptr); }
+
+/// The main thread is about to start a goroutine. (Of other threads only the runtime's own are so
+/// prepared for exit(): each that ends would leave a handler behind.)
+RUNNEL_NOINLINE inline void start_from_thread() noexcept {
+    thread_state& t = unmigrated_thread_state();
+    if (t.starts_goroutines) return;
+    t.starts_goroutines = true;
+    if (thread_id() == ::getpid()) at_thread_end(register_exit_handler);
 }
 
 /// Once a process, before its first scheduler starts.
@@ -130,7 +148,8 @@ inline void prepare_process_once() noexcept {
     heed_debug_environment();
     previous_terminate = std::set_terminate(on_terminate);
     ::pthread_atfork(nullptr, nullptr, after_fork_in_child);
-    ::on_exit(at_process_exit, nullptr);
+    register_exit_handler();
+    on_exit_from_worker.store(register_exit_handler, memory_order_relaxed);
 }
 
 // ---- 2. the default scheduler ----
@@ -332,6 +351,7 @@ template <class Task, class MakeTask>
 void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place, MakeTask make_task) {
     if (RUNNEL_UNLIKELY(w == nullptr || w->home != &s)) {
         s.ensure_started();
+        if (w == nullptr) start_from_thread();
         w = nullptr;
     }
     goroutine* g = allocate_block(s, w);

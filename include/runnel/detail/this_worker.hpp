@@ -40,6 +40,7 @@ struct thread_state {
     atomic<local_values*> locals{nullptr};  // goroutine-local values of a thread outside goroutines
     random_source random{0};                // seeded at first use
     bool seeded = false;
+    bool starts_goroutines = false;  // has done so before: see start_from_thread()
     thread_parker parker;
     int sanitizer_depth = 0;  // see tsan.hpp
 };
@@ -86,6 +87,19 @@ RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_sanitizer_depth(int depth) noexce
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline thread_state& unmigrated_thread_state() noexcept {
     asm volatile("" ::: "memory");
     return this_thread_state;
+}
+
+/// Has `f`, or nothing, called when this thread ends, or when it calls exit(): that is before static
+/// objects are destroyed. For code that is not on a goroutine.
+RUNNEL_NOINLINE inline void at_thread_end(void (*f)() noexcept) noexcept {
+    struct caller {
+        void (*function)() noexcept = nullptr;
+        ~caller() {
+            if (function != nullptr) function();
+        }
+    };
+    static thread_local caller at_end;
+    at_end.function = f;
 }
 
 /// A random number of this thread; for foreign threads, workers have a source of their own.
