@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <runnel/go.hpp>
+#include <runnel/runtime.hpp>
 #include <runnel/select.hpp>
 #include <runnel/semaphore.hpp>
 #include <runnel/time.hpp>
@@ -392,6 +393,28 @@ TEST_CASE("deadlines strike for whoever waits on a thread", "[context][deadline]
 const runnel::context_key<std::string> name_key{"name"};
 const runnel::context_key<std::string> other_key{"name"};
 const runnel::context_key<int> number_key{"number"};
+
+TEST_CASE("deadlines strike after the runtime that they were set in was destroyed",
+          "[context][deadline]") {
+    std::optional<cancel_context> ctx;
+    std::optional<cancel_context> forgotten;
+    std::atomic<bool> told{false};
+    std::stop_token token;
+    {
+        runnel::runtime rt;
+        rt.run([&] {
+            ctx = with_timeout(background(), 20ms);
+            forgotten = with_timeout(background(), never);
+            token = ctx->stop_token();
+        });
+    }
+    const std::stop_callback on_stop(token, [&] { told = true; });
+    CHECK(ctx->done().recv_for(10s).status() == op_status::closed);
+    CHECK(ctx->err() == exceeded);
+    CHECK(test::eventually([&] { return told.load(); }));
+    forgotten->cancel();
+    CHECK(forgotten->err() == canceled);
+}
 
 TEST_CASE("the nearest value of a key is found, keys compare by identity",
           "[context][value][C-268][C-269]") {

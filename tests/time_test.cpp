@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,7 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include <runnel/blocking.hpp>
 #include <runnel/go.hpp>
+#include <runnel/runtime.hpp>
 #include <runnel/select.hpp>
 #include <runnel/wait_group.hpp>
 
@@ -751,6 +754,103 @@ TEST_CASE("a huge period does not wrap around", "[time][ticker]") {
                        "none has ticked");
     });
     expected.verify();
+}
+
+// ---- 6. timers outlive the runtime that they were made in ----
+
+constexpr auto surely = 10s;  // so long a timer that nobody serves is waited for
+
+TEST_CASE("timers and tickers fire after their runtime was destroyed", "[time][runtime]") {
+    runnel::recv_chan<clock::time_point> once;
+    runnel::recv_chan<clock::time_point> late;
+    std::optional<runnel::ticker> ticks;
+    std::optional<runnel::timer> again;
+    const auto start = clock::now();
+    {
+        runnel::runtime rt;
+        rt.run([&] {
+            late = runnel::after(40ms);
+            once = runnel::after(20ms);
+            ticks.emplace(5ms);
+            again.emplace(1h);
+        });
+    }
+    REQUIRE(once.recv_for(surely).has_value());
+    CHECK(clock::now() - start >= 20ms);
+    for (int i = 0; i < 3; ++i) REQUIRE(ticks->chan().recv_for(surely).has_value());
+    // An earlier deadline than all the others, and a later one.
+    CHECK(again->reset(1ms));
+    REQUIRE(again->chan().recv_for(surely).has_value());
+    ticks->stop();
+    CHECK_FALSE(again->reset(60ms));
+    REQUIRE(late.recv_for(surely).has_value());
+    REQUIRE(again->chan().recv_for(surely).has_value());
+    CHECK(clock::now() - start >= 60ms);
+    CHECK_FALSE(ticks->chan().try_recv());
+}
+
+TEST_CASE("a goroutine of another runtime gets the tick of one that was destroyed",
+          "[time][runtime]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        std::vector<runnel::recv_chan<clock::time_point>> ticks;
+        runnel::blocking([&] {
+            runnel::runtime_options options;
+            options.max_procs = 2;
+            runnel::runtime rt(options);
+            rt.run([&] {
+                for (int i = 0; i < 100; ++i) ticks.push_back(runnel::after(i % 10 * 1ms));
+            });
+        });
+        std::size_t fired = 0;
+        for (const auto& t : ticks) fired += t.recv_for(surely).has_value() ? 1U : 0U;
+        expected.check_eq(fired, std::size_t{100}, "timers that fired");
+    });
+    expected.verify();
+}
+
+CHILD_SCENARIO(time_functions_end_with_their_runtime) {
+    std::atomic<int> calls{0};
+    std::optional<runnel::timer> kept;
+    {
+        runnel::runtime rt;
+        rt.run([&] {
+            static_cast<void>(runnel::after_func(20ms, [&] { ++calls; }));
+            kept.emplace(runnel::after_func(1h, [&] { ++calls; }));
+        });
+        rt.go([&] { kept->reset(30ms); });
+        while (rt.num_goroutine() != 0) std::this_thread::yield();
+    }
+    kept->reset(20ms);
+    std::this_thread::sleep_for(100ms);
+    return calls;
+}
+
+TEST_CASE("functions end with the runtime that they were to run in", "[time][runtime]") {
+    CHECK(test::run_scenario("time_functions_end_with_their_runtime").status == 0);
+}
+
+// Prints how many threads the default runtime has.
+CHILD_SCENARIO(time_nothing_to_serve) {
+    {
+        runnel::runtime rt;
+        rt.go([] { runnel::sleep_for(1h); });
+        const auto stopped = rt.run([] { return runnel::after(1h); });
+        while (rt.stats().timers != 2) std::this_thread::yield();
+    }
+    std::printf("%zu ", runnel::stats().workers);
+    runnel::recv_chan<clock::time_point> t;
+    {
+        runnel::runtime rt;
+        rt.run([&] { t = runnel::after(1h); });
+    }
+    std::printf("%zu", runnel::stats().workers);
+    return 0;
+}
+
+TEST_CASE("the default runtime is started for timers that somebody may wait for, not for sleepers",
+          "[time][runtime]") {
+    CHECK(test::run_scenario("time_nothing_to_serve").out == "0 1");
 }
 
 }  // namespace

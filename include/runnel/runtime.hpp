@@ -298,7 +298,8 @@ auto run(F&& function, const run_options& options = {},
 
 /// A runtime of its own, with its own workers, beside the default one. Inside its goroutines `go` means
 /// this runtime. Channels and all else work across runtimes.
-/// Its destructor ends its goroutines as the end of run() does, and its threads.
+/// Its destructor ends its goroutines as the end of run() does, and its threads. Timers, tickers and
+/// contexts with a deadline that were made in it live on: the default runtime serves them.
 class runtime {
 public:
     explicit runtime(runtime_options options = {}) : data_(new shared) {
@@ -321,7 +322,9 @@ public:
             detail::deadline_after(scheduler_->options().stop_grace);
         if (!scheduler_->end_scope(&scheduler_->root, deadline)) detail::give_up_waiting(1);
         detail::tsan::acquire(&scheduler_->root);
-        scheduler_->stop(deadline);
+        const bool last = detail::process_ended.load(detail::memory_order_acquire) ||
+                          detail::process_forked.load(detail::memory_order_relaxed);
+        scheduler_->stop(deadline, last ? nullptr : detail::heir_of_timers);
     }
 
     /// As runnel::run, on this runtime.

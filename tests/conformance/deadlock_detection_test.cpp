@@ -198,6 +198,63 @@ TEST_CASE("threads inside run, and runs inside goroutines, are no reason to wait
     check_reported("run_in_a_goroutine");
 }
 
+// What an ended run has left behind can wake nobody: its sleepers, its functions.
+CHILD_SCENARIO(earlier_run_left_a_sleeper) {
+    at_most(20);
+    runnel::run([] {
+        runnel::go([] { runnel::sleep_for(1h); });
+        runnel::go([] { runnel::make_chan<int>().recv_for(1h); });
+        while (runnel::stats().timers != 2) runnel::yield();
+    });
+    return runnel::run([] {
+        receive_for_ever();
+        return 0;
+    });
+}
+CHILD_SCENARIO(earlier_run_left_a_function) {
+    at_most(20);
+    const auto ch = runnel::make_chan<int>();
+    runnel::run([=] { static_cast<void>(runnel::after_func(1h, [=] { ch.send(1); })); });
+    return runnel::run([=] {
+        ch.recv();
+        return 0;
+    });
+}
+CHILD_SCENARIO(destroyed_runtime_left_a_sleeper) {
+    at_most(20);
+    {
+        runnel::runtime other;
+        other.go([] { runnel::sleep_for(1h); });
+        const auto served = other.run([] { return runnel::after(1ms); });
+        while (other.stats().timers == 0) std::this_thread::yield();
+    }
+    return runnel::run([] {
+        receive_for_ever();
+        return 0;
+    });
+}
+// The default runtime serves it, until nobody wants it any more.
+CHILD_SCENARIO(destroyed_runtime_left_a_timer) {
+    at_most(20);
+    runnel::recv_chan<runnel::clock::time_point> served;
+    {
+        runnel::runtime other;
+        other.run([&] { served = runnel::after(1h); });
+    }
+    return runnel::run([&] {
+        runnel::sleep_for(a_while);
+        served = {};
+        receive_for_ever();
+        return 0;
+    });
+}
+TEST_CASE("what was left by an earlier run or runtime does not hide a deadlock", "[C-165][C-168]") {
+    check_reported("earlier_run_left_a_sleeper");
+    check_reported("earlier_run_left_a_function");
+    check_reported("destroyed_runtime_left_a_sleeper");
+    check_reported("destroyed_runtime_left_a_timer");
+}
+
 // ---- 2. reported late ----
 
 CHILD_SCENARIO(foreign_thread_ends_later) {
@@ -393,6 +450,14 @@ CHILD_SCENARIO(drain_waits) {
     runnel::run([=] { runnel::go([=] { ch.recv(); }); }, runnel::run_options{.drain = a_while});
     return 0;
 }
+CHILD_SCENARIO(timer_of_a_destroyed_runtime) {
+    runnel::recv_chan<runnel::clock::time_point> tick;
+    {
+        runnel::runtime other;
+        other.run([&] { tick = runnel::after(a_while); });
+    }
+    return runnel::run([=] { return tick.recv() ? 0 : 1; });
+}
 CHILD_SCENARIO(run_is_over) {
     runnel::run([] { runnel::go([] { receive_for_ever(); }); });
     std::this_thread::sleep_for(a_while);
@@ -402,7 +467,7 @@ TEST_CASE("no deadlock is reported while something might still wake somebody", "
     for (const char* scenario :
          {"main_sleeps", "main_waits_with_a_limit", "timers_are_pending", "blocking_call_goes_on",
           "system_call_without_blocking", "hog_computes", "foreign_thread_helps",
-          "pinned_ones_go_on", "drain_waits", "run_is_over"}) {
+          "pinned_ones_go_on", "drain_waits", "timer_of_a_destroyed_runtime", "run_is_over"}) {
         check_not_reported(scenario);
     }
 }

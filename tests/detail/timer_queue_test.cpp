@@ -243,4 +243,46 @@ TEST_CASE("a hundred thousand timers come and go", "[timer_queue]") {
     CHECK(q.empty());
 }
 
+TEST_CASE("nodes are found and cancelled by what they are", "[timer_queue]") {
+    const std::size_t n = static_cast<std::size_t>(test::scale(10'000));
+    std::mt19937_64 random(test::seed());
+    timer_queue q;
+    CHECK_FALSE(q.any_of([](const timer_node&) { return true; }));
+    q.cancel_if([](const timer_node&) { return true; });
+    std::vector<timer> timers(n);
+    for (auto& t : timers) {
+        t.when = static_cast<long>(1 + random() % 1'000'000);
+        t.by_run = random() % 3 == 0;
+        q.arm(&t, at(t.when));
+    }
+    const auto special = [](const timer_node& node) {
+        return static_cast<const timer&>(node).by_run;
+    };
+    const auto count =
+        static_cast<std::size_t>(std::count_if(timers.begin(), timers.end(), special));
+    CHECK(q.any_of(special) == (count != 0));
+    q.cancel_if(special);
+    CHECK_FALSE(q.any_of(special));
+    CHECK(q.size() == n - count);
+    long earliest = 2'000'000;
+    for (auto& t : timers) {
+        if (special(t)) {
+            CHECK_FALSE(q.cancel(&t));
+        } else {
+            earliest = std::min(earliest, t.when);
+        }
+    }
+    if (count < n) CHECK(q.earliest() == at(earliest));
+    // The others come in their order, and none is missing.
+    long last = 0;
+    while (!q.empty()) {
+        const long next = q.earliest().time_since_epoch().count();
+        CHECK(next > last);
+        last = next;
+        run_until(q, next);
+    }
+    CHECK(std::all_of(timers.begin(), timers.end(),
+                      [&](const timer& t) { return t.fired == (special(t) ? 0 : 1); }));
+}
+
 }  // namespace

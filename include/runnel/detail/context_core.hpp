@@ -383,7 +383,7 @@ private:
     // On a worker, between two goroutines: what is the user's gets a goroutine of its own.
     static void on_run(timer_node* n) noexcept {
         auto* self = static_cast<deadline_node*>(n);
-        scheduler& s = *self->scheduler_;
+        scheduler& s = *current_worker()->home;  // not the timer's own, which may have been stopped
         remainder rest;
         propagate(self, errc::deadline_exceeded, {}, rest);
         if (!self->release_unless_last()) rest.push(self);

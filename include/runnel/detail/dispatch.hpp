@@ -434,7 +434,7 @@ inline bool scheduler::start_worker(bool looking) noexcept {
     return false;
 }
 
-inline void scheduler::stop(time_point deadline) noexcept {
+inline void scheduler::stop(time_point deadline, heir_function heir) noexcept {
     stopping_.store(true, memory_order_seq_cst);
     interrupt_monitor();
     for (;;) {
@@ -442,10 +442,11 @@ inline void scheduler::stop(time_point deadline) noexcept {
             if (worker* w = worker_at(i); w != nullptr) w->parker.unpark();
         }
         const std::uint32_t left = threads_.load(memory_order_acquire);
-        if (left == 0 || now() >= deadline) return;
+        if (left == 0 || now() >= deadline) break;
         const time_point soon = now() + std::chrono::milliseconds(10);
         futex_wait(threads_, left, soon < deadline ? soon : deadline);
     }
+    if (heir != nullptr) leave_timers_to(heir);
 }
 
 }  // namespace detail

@@ -182,9 +182,9 @@ struct monitor {
 
     static bool all_asleep() noexcept {
         for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
+            if (s->has_live_timers()) return false;  // also of a stopped one: see call_heir()
             if (s->stopping_.load(memory_order_acquire)) continue;
-            if (s->awake() || s->queued() != 0 || !s->timers_.empty() ||
-                s->in_blocking.load(memory_order_acquire) != 0 ||
+            if (s->awake() || s->queued() != 0 || s->in_blocking.load(memory_order_acquire) != 0 ||
                 s->in_poller.load(memory_order_acquire) != 0 ||
                 s->back_soon.load(memory_order_acquire) != 0) {
                 return false;

@@ -186,8 +186,7 @@ public:
         const tsan::runtime_scope ours;
         if (timers_.arm(n, when) && when.time_since_epoch().count() <
                                         keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
-            spin_guard g(idle_lock_);
-            if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
+            tell_keeper();
         }
     }
     bool cancel(timer_node* n) noexcept {
@@ -195,6 +194,10 @@ public:
         return timers_.cancel(n);
     }
     std::size_t timer_count() const noexcept { return timers_.size(); }
+    /// Whether a timer might still do something: sleepers and functions of ended runs do not.
+    bool has_live_timers() noexcept {
+        return timers_.any_of([](const timer_node& n) { return !has_ended(n); });
+    }
 
     // ---- 7. ending a run ----
 
@@ -257,8 +260,10 @@ public:
     /// In the child of a fork: whoever would start a goroutine ends there, in start().
     void lose_threads() noexcept { started_.store(false, memory_order_relaxed); }
 
-    /// Lets the threads end when they come to their loop; waits for them until `deadline`.
-    void stop(time_point deadline) noexcept;
+    /// Lets the threads end when they come to their loop; waits for them until `deadline`. Timers of
+    /// channels and contexts that live on are served by what `heir` returns; null: by nobody.
+    using heir_function = scheduler& (*)() noexcept;
+    void stop(time_point deadline, heir_function heir) noexcept;
 
     std::uint32_t worker_count() const noexcept { return worker_count_.load(memory_order_acquire); }
     worker* worker_at(std::uint32_t i) const noexcept {
@@ -413,6 +418,14 @@ private:
     bool reclaim_place(worker* w) noexcept;
     worker* pop_idle() noexcept;
     void pass_keeper_on() noexcept;
+    void tell_keeper() noexcept;
+    void leave_timers_to(heir_function heir) noexcept;
+    void call_heir() noexcept;
+    static goroutine* expire_stand_in(timer_node* n) noexcept;
+    static void run_stand_in(timer_node* n) noexcept;
+    static bool has_ended(const timer_node& n) noexcept {
+        return n.ends_with != nullptr && n.ends_with->ended.load(memory_order_acquire);
+    }
     void expire_timers(worker* w) noexcept;
     void wake_one() noexcept;
     bool start_worker(bool looking) noexcept;
@@ -476,6 +489,14 @@ private:
     spin_lock idle_lock_;
     worker* idle_ = nullptr;           // guarded by idle_lock_
     atomic<worker*> keeper_{nullptr};  // written under idle_lock_
+    heir_function heir_ = nullptr;     // guarded by idle_lock_; once it is set nobody is keeper
+
+    // In the heir's queue, in place of the earliest of our timers, which stay in ours.
+    struct stand_in : timer_node {
+        scheduler* of = nullptr;
+    };
+    spin_lock stand_in_lock_;  // taken before the heir's queue
+    stand_in stand_in_;        // armed and cancelled under stand_in_lock_
 
     spin_lock start_lock_;
     atomic<worker*>* workers_ = nullptr;  // appended to under start_lock_
@@ -638,7 +659,7 @@ inline void scheduler::go_idle(worker* w) noexcept {
         w->idle_next = idle_;
         idle_ = w;
         w->idle = true;
-        if (keeper_.load(memory_order_relaxed) == nullptr) {
+        if (keeper_.load(memory_order_relaxed) == nullptr && heir_ == nullptr) {
             keeper_.store(w, memory_order_relaxed);
         }
     }
@@ -739,7 +760,7 @@ inline worker* scheduler::pop_idle() noexcept {
 // Somebody else idle watches the clock now.
 inline void scheduler::pass_keeper_on() noexcept {
     spin_guard g(idle_lock_);
-    if (keeper_.load(memory_order_relaxed) == nullptr && idle_ != nullptr) {
+    if (keeper_.load(memory_order_relaxed) == nullptr && heir_ == nullptr && idle_ != nullptr) {
         keeper_.store(idle_, memory_order_release);
         idle_->parker.unpark();
     }
@@ -759,6 +780,54 @@ inline void scheduler::expire_timers(worker* w) noexcept {
         pass_keeper_on();
     }
     if (w->queue.size() > 1) fence_then_wake();
+}
+
+inline void scheduler::tell_keeper() noexcept {
+    {
+        spin_guard g(idle_lock_);
+        if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
+        if (heir_ == nullptr) return;
+    }
+    call_heir();
+}
+
+// Our workers have gone. The timers stay in our queue, since each knows where it is.
+inline void scheduler::leave_timers_to(heir_function heir) noexcept {
+    timers_.cancel_if([](const timer_node& n) { return n.run == nullptr && has_ended(n); });
+    stand_in_.of = this;
+    stand_in_.ends_with = &root;  // what counts are the timers themselves
+    stand_in_.expire = expire_stand_in;
+    stand_in_.run = run_stand_in;
+    {
+        spin_guard g(idle_lock_);
+        heir_ = heir;
+        keeper_.store(nullptr, memory_order_relaxed);
+        // [TK-1] From here on whoever arms an earlier deadline calls the heir.
+        keeper_deadline_.store(no_deadline.time_since_epoch().count(), memory_order_seq_cst);
+    }
+    call_heir();
+}
+
+RUNNEL_NOINLINE inline void scheduler::call_heir() noexcept {
+    if (timers_.empty()) return;
+    scheduler& heir = heir_();
+    spin_guard g(stand_in_lock_);
+    heir.cancel(&stand_in_);
+    // Under the lock: whoever comes last sees the earliest of all.
+    if (const time_point next = timers_.earliest(); next != no_deadline) {
+        heir.arm(&stand_in_, next);
+    }
+}
+
+inline goroutine* scheduler::expire_stand_in(timer_node* n) noexcept {
+    n->deferred = true;
+    return nullptr;
+}
+
+inline void scheduler::run_stand_in(timer_node* n) noexcept {
+    scheduler& s = *static_cast<stand_in*>(n)->of;
+    s.timers_.run_due(now(), [&](goroutine* g) { s.leave_behind(*g); });
+    s.call_heir();
 }
 
 RUNNEL_NOINLINE inline void scheduler::wake_one() noexcept {

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -231,6 +230,17 @@ inline scheduler& this_scheduler() {
     scheduler& s = default_scheduler();
     s.ensure_started();
     return s;
+}
+
+/// Serves the timers that a runtime leaves behind.
+inline scheduler& heir_of_timers() noexcept {
+    try {
+        scheduler& s = default_scheduler();
+        s.ensure_started();
+        return s;
+    } catch (...) {
+        fatal("no thread for the timers of a runtime that was destroyed");
+    }
 }
 
 // ---- 3. callables ----

@@ -187,6 +187,7 @@ protected:
         : timer_base(s), scope_(scope), place_(place) {
         expire = on_expire;
         run = on_run;
+        ends_with = scope_;
         scope_->retain();
     }
     virtual ~func_timer() { scope_->release(); }

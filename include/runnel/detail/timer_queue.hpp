@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 #include <runnel/detail/assert.hpp>
 #include <runnel/detail/atomic.hpp>
@@ -24,6 +25,7 @@ inline namespace v0 {
 namespace detail {
 
 class goroutine;
+struct run_scope;
 
 /// One deadline. `expire` runs under the queue's lock, in O(1) and without taking another lock: it
 /// claims the sleeper and returns its goroutine, if that is to be made runnable. If `run` is set it
@@ -33,6 +35,7 @@ struct timer_node {
 
     goroutine* (*expire)(timer_node*) noexcept = nullptr;
     void (*run)(timer_node*) noexcept = nullptr;
+    const run_scope* ends_with = nullptr;  // the run; null: it outlives all
     std::size_t position = none;
     bool deferred = false;
 };
@@ -73,6 +76,32 @@ public:
         return time_point(duration(earliest_.load(memory_order_seq_cst)));
     }
     bool empty() const noexcept { return earliest() == no_deadline; }
+    /// Whether a node is armed for which `wanted` holds. Called under the lock.
+    template <class Wanted>
+    bool any_of(Wanted wanted) noexcept {
+        if (empty()) return false;
+        spin_guard g(lock_);
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (wanted(*heap_[i].node)) return true;
+        }
+        return false;
+    }
+    /// Cancels all nodes for which `unwanted` holds. Called under the lock.
+    template <class Unwanted>
+    void cancel_if(Unwanted unwanted) noexcept {
+        spin_guard g(lock_);
+        const std::size_t before = std::exchange(size_, 0);
+        for (std::size_t i = 0; i < before; ++i) {
+            const entry e = heap_[i];
+            if (unwanted(*e.node)) {
+                e.node->position = timer_node::none;
+            } else {
+                place(size_, e);  // not beyond i
+                sift_up(size_++);
+            }
+        }
+        publish_earliest();
+    }
     std::size_t size() const noexcept { return count_.load(memory_order_relaxed); }
 
     /// Expires what is due at `at`: ready(goroutine*) for each claimed sleeper, without the lock.
