@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <runnel/detail/cgroup.hpp>
 #include <runnel/detail/debug_environment.hpp>
 #include <runnel/detail/park.hpp>
 #include <runnel/error.hpp>
@@ -153,19 +154,6 @@ inline void prepare_process_once() noexcept {
 
 // ---- 2. the default scheduler ----
 
-inline long read_number(const char* path, long& second) noexcept {
-    std::FILE* f = std::fopen(path, "re");
-    if (f == nullptr) return -1;
-    long first = -1;
-    second = -1;
-    char word[32] = {};
-    if (std::fscanf(f, "%31s %ld", word, &second) >= 1 && word[0] >= '0' && word[0] <= '9') {
-        first = std::strtol(word, nullptr, 10);
-    }
-    std::fclose(f);
-    return first;
-}
-
 /// The processors that this process may use.
 inline std::uint32_t usable_processors() noexcept {
     cpu_set_t set;
@@ -179,19 +167,6 @@ inline std::uint32_t usable_processors() noexcept {
     return n < 1 ? 1 : static_cast<std::uint32_t>(n);
 }
 
-/// A cgroup's CPU quota, rounded up; 0 if there is none.
-inline std::uint32_t cgroup_quota() noexcept {
-    long period = -1;
-    long quota = read_number("/sys/fs/cgroup/cpu.max", period);
-    if (quota <= 0) {
-        long unused = 0;
-        quota = read_number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", unused);
-        period = read_number("/sys/fs/cgroup/cpu/cpu.cfs_period_us", unused);
-    }
-    if (quota <= 0 || period <= 0) return 0;
-    return static_cast<std::uint32_t>((quota + period - 1) / period);
-}
-
 /// RUNNEL_MAXPROCS, else the processors of the affinity and the cgroup's quota.
 inline std::uint32_t default_max_procs() noexcept {
     if (const char* text = std::getenv("RUNNEL_MAXPROCS"); text != nullptr) {
@@ -201,7 +176,7 @@ inline std::uint32_t default_max_procs() noexcept {
         }
     }
     const std::uint32_t n = usable_processors();
-    const std::uint32_t quota = cgroup_quota();
+    const std::uint32_t quota = cgroup_quota().processors();
     return quota != 0 && quota < n ? quota : n;
 }
 
