@@ -797,6 +797,19 @@ TEST_CASE("max_procs starts as RUNNEL_MAXPROCS says, else as the usable processo
     CHECK(cpus <= std::max(1U, std::thread::hardware_concurrency()));
 }
 
+TEST_CASE("a runtime of more processors than there may be threads is refused", "[runtime][procs]") {
+    for (const std::size_t n : {std::size_t{10'000}, std::size_t{1} << 32, ~std::size_t{0}}) {
+        runnel::runtime_options options;
+        options.max_procs = n;
+        CHECK_THROWS_AS(runnel::runtime(options), std::invalid_argument);
+        CHECK_THROWS_AS(runnel::set_max_procs(n), std::invalid_argument);
+    }
+    runnel::runtime_options options;
+    options.max_procs = 9999;
+    runnel::runtime most(options);
+    CHECK(most.run([] { return runnel::max_procs(); }) == 9999);
+}
+
 // [C-117]
 TEST_CASE("a runtime of a thousand processors works", "[runtime][procs]") {
     runnel::runtime_options options;

@@ -35,7 +35,8 @@ struct run_options {
 
 /// Settings of a runtime.
 struct runtime_options {
-    /// How many goroutines may run at once; 0: as max_procs() of the default runtime starts with.
+    /// How many goroutines may run at once, at most 9999; 0: as max_procs() of the default runtime
+    /// starts with.
     std::size_t max_procs = 0;
     /// Bytes reserved for each goroutine's stack, committed page by page as they are touched;
     /// rounded up to a power of two, at least 32 KiB.
@@ -302,18 +303,20 @@ auto run(F&& function, const run_options& options = {},
 /// contexts with a deadline that were made in it live on: the default runtime serves them.
 class runtime {
 public:
-    explicit runtime(runtime_options options = {}) : data_(new shared) {
+    /// Errors  std::invalid_argument for a max_procs beyond 9999; std::bad_alloc.
+    explicit runtime(runtime_options options = {}) {
         detail::scheduler_options o;
-        o.max_procs = options.max_procs != 0 ? static_cast<std::uint32_t>(options.max_procs)
+        o.max_procs = options.max_procs != 0 ? detail::checked_procs(options.max_procs)
                                              : detail::default_max_procs();
         o.stack_size = options.stack_size;
         o.deadlock_detection = options.deadlock_detection;
         o.stop_grace = options.stop_grace;
         detail::prepare_process_once();
-        data_->on_panic = std::move(options.on_panic);
+        auto data = std::make_unique<shared>();
+        data->on_panic = std::move(options.on_panic);
         scheduler_ = new detail::scheduler(o);  // immortal, see detail/scheduler.hpp
-        scheduler_->user_data = data_;
-        if (data_->on_panic) scheduler_->on_panic = call_on_panic;
+        if (data->on_panic) scheduler_->on_panic = call_on_panic;
+        scheduler_->user_data = data.release();  // lives as long: for ever
     }
     runtime(const runtime&) = delete;
     runtime& operator=(const runtime&) = delete;
@@ -365,7 +368,6 @@ private:
         data->on_panic(std::current_exception(), detail::info_of(*g));
     }
 
-    shared* data_;  // lives as long as the scheduler: for ever
     detail::scheduler* scheduler_ = nullptr;
 };
 
