@@ -255,6 +255,33 @@ TEST_CASE("many short blocking calls beside goroutines that talk", "[blocking][C
     expected.verify();
 }
 
+TEST_CASE("the threads of blocking calls are used again by later ones", "[blocking]") {
+    constexpr int burst = 50;
+    runnel::runtime_options options;
+    options.max_procs = 2;
+    runnel::runtime rt(options);
+    const auto block_all = [] {
+        std::atomic<int> inside{0};
+        runnel::wait_group wg;
+        for (int i = 0; i < burst; ++i) {
+            wg.go([&] {
+                runnel::blocking([&] {
+                    ++inside;
+                    while (inside < burst) std::this_thread::sleep_for(100us);
+                });
+            });
+        }
+        wg.wait();
+    };
+    rt.run(block_all);
+    const std::size_t after_one = rt.stats().workers;
+    CHECK(after_one >= burst);
+    const int rounds = test::scale(50);
+    for (int i = 0; i < rounds; ++i) rt.run(block_all);
+    // One at a time may be started for want of one that is on its way to sleep.
+    CHECK(rt.stats().workers <= after_one + 5);
+}
+
 TEST_CASE("blocking while pinned keeps the thread", "[blocking]") {
     test::expectations expected;
     test::on_workers([&] {

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -519,6 +520,30 @@ TEST_CASE("a goroutine that does not park within stop_grace is dumped, and the p
     CHECK(test::contains(r.err, "runtime_test.cpp:"));
 }
 
+// The same at the end of the process, which has no run to come to an end.
+CHILD_SCENARIO(main_returns_beside_one_that_never_parks) {
+    std::printf("flushed");
+    runnel::runtime_options options;
+    options.stop_grace = 50ms;
+    auto& rt = *new runnel::runtime(options);
+    auto& up = *new std::atomic<bool>{false};
+    rt.go([&] {
+        up = true;
+        for (;;) compute_for(1ms);
+    });
+    while (!up) std::this_thread::yield();
+    return 8;
+}
+TEST_CASE("main returns beside a goroutine that does not park: it is dumped, the status is kept",
+          "[runtime][end][exit]") {
+    const auto r = test::run_scenario("main_returns_beside_one_that_never_parks");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 8);
+    CHECK(r.out == "flushed");
+    CHECK(starts_with(r.err, "runnel: a goroutine did not park within stop_grace"));
+    CHECK(test::contains(r.err, "[running], created at "));
+}
+
 // ---- 5. runtimes of one's own ----
 
 TEST_CASE("inside a runtime's goroutines, go means that runtime", "[runtime]") {
@@ -859,6 +884,38 @@ TEST_CASE("stats tell what goes on", "[runtime][stats]") {
     CHECK(test::eventually([&] { return rt.num_goroutine() == 0; }));
     CHECK(rt.stats().timers == 0);
     CHECK(rt.stats().blocking == 0);
+}
+
+// With sleepers parked, and a worker thread for each of the eight places.
+CHILD_SCENARIO(nothing_runs) {
+    runnel::set_max_procs(8);
+    for (int i = 0; i < 1000; ++i) {
+        runnel::go([i] {
+            compute_for(1ms);
+            runnel::sleep_for(1h + i * 1ms);
+        });
+    }
+    while (runnel::stats().timers != 1000) std::this_thread::yield();
+    std::this_thread::sleep_for(300ms);
+    const auto used = [] {
+        timespec t{};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+    };
+    const auto before = used();
+    std::this_thread::sleep_for(1s);
+    const auto spent = used() - before;
+    std::printf("%ld us", static_cast<long>(spent / 1us));
+    return spent < 20ms ? 0 : 1;
+}
+TEST_CASE("no processor time is used while nothing runs", "[runtime][stats]") {
+    if (test::under_sanitizer) {
+        SUCCEED("its own threads use some");
+        return;
+    }
+    const auto r = test::run_scenario("nothing_runs");
+    INFO(r.out);
+    CHECK(r.status == 0);
 }
 
 // ---- 9. the end of the process ----
