@@ -71,7 +71,8 @@ TEST_CASE("each goroutine keeps its rounding mode through parks", "[hazards][flo
     CHECK(std::fegetround() == FE_TONEAREST);
 }
 
-TEST_CASE("a goroutine does not begin with the mode of one that has parked", "[hazards][floating_point]") {
+TEST_CASE("a goroutine does not begin with the mode of one that has parked",
+          "[hazards][floating_point]") {
     const std::size_t before = runnel::set_max_procs(1);
     constexpr int n = 200;  // more than there are stacks with a loop on them already
     std::atomic<int> nearest{0};

@@ -305,7 +305,8 @@ RUNNEL_ALWAYS_INLINE void park_goroutine(worker* w, goroutine* g, wait_reason re
     g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
     w->after = after;
     w->after_arg = arg;
-    tsan::release(g->scope.load(memory_order_relaxed));  // if it never goes on: run() has waited for that
+    tsan::release(
+        g->scope.load(memory_order_relaxed));  // if it never goes on: run() has waited for that
     goroutine* next = w->home->pick_local(w);
     leave(w, &g->context, g->own_stack, next);
 }

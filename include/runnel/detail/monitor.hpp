@@ -26,7 +26,8 @@ namespace detail {
 
 /// Ends the process as Go does: the buffered output is not lost, nothing of the user's runs.
 [[noreturn]] inline void exit_now(int status) noexcept {
-    const tsan::user_scope outside;  // the sanitizer looks whether it is still told to ignore things
+    const tsan::user_scope
+        outside;  // the sanitizer looks whether it is still told to ignore things
     if (::ftrylockfile(stdout) == 0) {
         std::fflush(stdout);
         ::funlockfile(stdout);
