@@ -1,5 +1,6 @@
 // tests/select_test.cpp — select: cases, handlers, sets known at run time.
 // SPDX-License-Identifier: BSL-1.0
+#include <any>
 #include <array>
 #include <functional>
 #include <memory>
@@ -391,6 +392,36 @@ TEST_CASE("an element that is itself an optional is told from a closed channel",
     std::optional<int> plain = 3;
     runnel::select(runnel::recv(ch, [&](std::optional<int> v) { plain = v; }));
     CHECK_FALSE(plain);
+}
+
+TEST_CASE("a handler of an element that takes anything gets the value, not an optional",
+          "[select][handler]") {
+    const auto ch = make_chan<std::any>(1);
+    int sum = 0;
+    const auto number = [](const std::any& v) {
+        const int* n = std::any_cast<int>(&v);
+        return n != nullptr ? *n : -1000;
+    };
+    ch.send(1);
+    runnel::select(runnel::recv(ch, [&](std::any v) { sum += number(v); }));
+    ch.send(2);
+    runnel::select(runnel::recv(ch, [&](std::any&& v) { sum += number(v); }));
+    ch.send(4);
+    runnel::select(runnel::recv(ch, [&](const std::any& v) { sum += number(v); }));
+    ch.send(8);
+    runnel::select(runnel::recv(ch, [&](std::any v, bool ok) { sum += ok ? number(v) : -1000; }));
+    // The other forms are what they are for any element.
+    ch.send(16);
+    runnel::select(runnel::recv(ch, [&](std::optional<std::any> v) { sum += number(*v); }));
+    ch.send(32);
+    runnel::select(runnel::recv(ch, [&](const std::optional<std::any>& v) { sum += number(*v); }));
+    ch.send(64);
+    runnel::select(runnel::recv(ch, [&](auto v) { sum += number(*v); }));
+    CHECK(sum == 127);
+    ch.close();
+    bool empty = false;
+    runnel::select(runnel::recv(ch, [&](std::any v) { empty = !v.has_value(); }));
+    CHECK(empty);
 }
 
 TEST_CASE("only the chosen case's handler runs, and it runs once", "[select][handler]") {

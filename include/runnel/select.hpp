@@ -40,8 +40,17 @@ struct no_handler {
     void operator()() const noexcept {}
 };
 
+/// An std::optional<T> that cannot be copied, and so does not become a T that takes all that can be:
+/// std::any. A handler of std::any takes the value, not the optional.
+template <class T>
+struct uncopyable_optional : std::optional<T> {
+    uncopyable_optional(uncopyable_optional&&) = default;
+};
+
 template <class F, class T>
-concept takes_optional = std::is_invocable_v<F&, std::optional<T>>;
+concept takes_optional =
+    std::is_invocable_v<F&, std::optional<T>> && (!std::is_convertible_v<std::optional<T>, T> ||
+                                                  std::is_invocable_v<F&, uncopyable_optional<T>>);
 template <class F, class T>
 concept takes_value_and_ok = std::is_invocable_v<F&, T, bool>;
 template <class F, class T>
