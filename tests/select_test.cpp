@@ -588,6 +588,35 @@ TEST_CASE("values that are not sent are destroyed once, by their owner",
     CHECK(test::counted::live() == before);
 }
 
+TEST_CASE("values move no more often than their way needs", "[select][send][handler]") {
+    using test::counted;
+    const auto ch = make_chan<counted>(1);
+    const auto moves_of = [](auto f) {
+        const long before = counted::moves();
+        f();
+        return counted::moves() - before;
+    };
+    const auto moves_to = [&](auto handler) {
+        ch.send(counted(1));
+        return moves_of([&] { runnel::select(runnel::recv(ch, handler)); });
+    };
+    // Out of the buffer, and into a parameter that is no reference.
+    CHECK(moves_to([](std::optional<counted>&&) {}) == 1);
+    CHECK(moves_to([](counted&&) {}) == 1);
+    CHECK(moves_to([](const counted&, bool) {}) == 1);
+    CHECK(moves_to([](std::optional<counted>) {}) == 2);
+    CHECK(moves_to([](counted) {}) == 2);
+    CHECK(moves_to([](counted, bool) {}) == 2);
+
+    // Into the buffer; before that into a case that owns its value.
+    CHECK(moves_of([&] { runnel::select(runnel::send(ch, counted(1))); }) == 1);
+    ch.recv();
+    std::vector<runnel::select_case> cases;
+    CHECK(moves_of([&] { cases.push_back(runnel::send(ch, counted(1))); }) == 1);
+    CHECK(moves_of([&] { runnel::select(cases); }) == 1);
+    CHECK(ch.recv()->value == 1);
+}
+
 TEST_CASE("a parked send case that loses keeps its value", "[select][send]") {
     test::expectations expect;
     test::on_workers([&] {

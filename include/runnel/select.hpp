@@ -67,12 +67,19 @@ void call_receive_handler(F& handler, std::optional<T>&& value) {
     } else if constexpr (takes_value_and_ok<F, T>) {
         static_assert(std::is_default_constructible_v<T>,
                       "a (T, bool) handler needs a default-constructible T for a closed channel");
-        const bool ok = value.has_value();
-        std::invoke(handler, ok ? std::move(*value) : T{}, ok);
+        if (value) {  // two calls: a conditional expression would move the value once more
+            std::invoke(handler, std::move(*value), true);
+        } else {
+            std::invoke(handler, T{}, false);
+        }
     } else if constexpr (takes_value<F, T>) {
         static_assert(std::is_default_constructible_v<T>,
                       "a (T) handler needs a default-constructible T for a closed channel");
-        std::invoke(handler, value ? std::move(*value) : T{});
+        if (value) {
+            std::invoke(handler, std::move(*value));
+        } else {
+            std::invoke(handler, T{});
+        }
     } else {
         std::invoke(handler);
     }
@@ -263,7 +270,9 @@ struct erased_case {
 
 template <class Case>
 struct erased_case_of final : erased_case {
-    explicit erased_case_of(Case c) : value(std::move(c)) {}
+    /// From a function, so that the case is made in place: its value is moved once.
+    template <class Make>
+    explicit erased_case_of(const Make& make) : value(make()) {}
     void prepare(select_entry& e) override { value.prepare(e); }
     void finish(wait_outcome o) override { value.finish(o); }
     Case value;
@@ -367,12 +376,14 @@ private:
     template <class Case>
     static std::unique_ptr<detail::erased_case> own(Case&& c) {
         using C = std::remove_cvref_t<Case>;
-        return std::make_unique<detail::erased_case_of<C>>(std::forward<Case>(c));
+        const auto make = [&]() -> C { return std::forward<Case>(c); };
+        return std::make_unique<detail::erased_case_of<C>>(make);
     }
     template <class T, class Handler>
     static std::unique_ptr<detail::erased_case> own(detail::send_case<T, T&&, Handler>&& c) {
         using C = detail::send_case<T, T, Handler>;
-        return std::make_unique<detail::erased_case_of<C>>(std::move(c).owning());
+        const auto make = [&]() -> C { return std::move(c).owning(); };
+        return std::make_unique<detail::erased_case_of<C>>(make);
     }
 
     std::unique_ptr<detail::erased_case> case_;
