@@ -689,6 +689,28 @@ TEST_CASE("a timeout is not early, and a ready case goes before a timeout of not
     expect.verify();
 }
 
+TEST_CASE("a timeout that is kept counts from the start of each select",
+          "[select][timeout][dynamic]") {
+    const auto never = make_chan<int>();
+    std::vector<runnel::select_case> cases;
+    cases.push_back(runnel::recv(never));
+    cases.push_back(runnel::timeout(20ms));
+    auto kept = runnel::timeout(20ms);
+    const auto point = runnel::clock::now() + 20ms;
+    auto fixed = runnel::timeout(point);
+    for (int round = 0; round < 3; ++round) {
+        auto start = runnel::clock::now();
+        CHECK(runnel::select(cases) == 1);
+        CHECK(runnel::clock::now() - start >= 20ms);
+        start = runnel::clock::now();
+        CHECK(runnel::select(kept, runnel::recv(never)) == 0);
+        CHECK(runnel::clock::now() - start >= 20ms);
+        // A point in time passes once.
+        CHECK(runnel::select(fixed, runnel::timeout(10s)) == 0);
+        CHECK(runnel::clock::now() >= point);
+    }
+}
+
 TEST_CASE("the longest timeout never strikes", "[select][timeout]") {
     test::expectations expect;
     test::on_workers([&] {

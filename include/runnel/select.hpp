@@ -177,18 +177,23 @@ private:
     Handler handler_;
 };
 
-template <class Handler>
+/// Limit: a duration, which counts from the start of each select, or a time_point.
+template <class Limit, class Handler>
 class timeout_case {
 public:
-    timeout_case(time_point tp, Handler h) : deadline_(tp), handler_(std::move(h)) {}
+    timeout_case(Limit l, Handler h) : limit_(l), handler_(std::move(h)) {}
     void prepare(select_entry& e) {
         e.kind = case_kind::timeout;
-        e.deadline = deadline_;
+        if constexpr (std::is_same_v<Limit, duration>) {
+            e.deadline = deadline_after(limit_);
+        } else {
+            e.deadline = limit_;
+        }
     }
     void finish(wait_outcome) { std::invoke(handler_); }
 
 private:
-    time_point deadline_;
+    Limit limit_;
     Handler handler_;
 };
 
@@ -335,17 +340,19 @@ auto send(const chan<T>& c, V&& value, Handler&& handler = {}) {
 inline auto send(const send_chan<unit>& c) { return send(c, unit{}); }
 inline auto send(const chan<unit>& c) { return send(send_chan<unit>(c), unit{}); }
 
-/// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). No
-/// channel and no goroutine is made for it.
+/// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). The
+/// time counts from the start of the select, of each one if the case is kept and used again. No channel
+/// and no goroutine is made for it.
 template <class Rep, class Period, class Handler = detail::no_handler>
 auto timeout(std::chrono::duration<Rep, Period> d, Handler&& handler = {}) {
-    return detail::timeout_case<std::decay_t<Handler>>(
-        detail::deadline_after(detail::to_duration(d)), std::forward<Handler>(handler));
+    return detail::timeout_case<duration, std::decay_t<Handler>>(detail::to_duration(d),
+                                                                 std::forward<Handler>(handler));
 }
+/// The same at a point in time.
 template <class Clock, class Dur, class Handler = detail::no_handler>
 auto timeout(std::chrono::time_point<Clock, Dur> tp, Handler&& handler = {}) {
-    return detail::timeout_case<std::decay_t<Handler>>(detail::to_time_point(tp),
-                                                       std::forward<Handler>(handler));
+    return detail::timeout_case<detail::time_point, std::decay_t<Handler>>(
+        detail::to_time_point(tp), std::forward<Handler>(handler));
 }
 
 /// Go's `default`: runs when no other case can.
