@@ -54,6 +54,7 @@ private:
 /// Calls `function`, which may block its thread: a file read, a C library, a long computation. The
 /// goroutine's place goes to another thread meanwhile, so that others run. Inside, runnel's operations
 /// work as on a thread: they block it.
+/// When the process ends nobody waits for `function`, which may go on while static objects are destroyed.
 /// Errors  what `function` throws. Cost  well under a microsecond, plus waking a thread if
 /// goroutines are waiting. Go  what it does by itself for system calls
 template <class F>
