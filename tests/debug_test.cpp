@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -90,8 +92,9 @@ TEST_CASE("a parked goroutine is listed with what it waits for and where it was 
         const auto* main = find(all, parent);
         expected.check(main != nullptr && main->state == "running", "main runs");
         expected.check(main != nullptr && main->wait_reason.empty(), "and waits for nothing");
-        const std::string line = "goroutine " + std::to_string(id) + " [chan receive] on 0x";
+        const std::string line = "goroutine " + std::to_string(id) + " [chan receive, ";
         expected.check(test::contains(text, line), text);
+        expected.check(test::contains(text, "s] on 0x"), text);
         expected.check(test::contains(text, "debug_test.cpp:"), text);
         expected.check(test::contains(text, " by goroutine " + std::to_string(parent)), text);
         expected.check(test::contains(text, "goroutine " + std::to_string(parent) + " [running]"),
@@ -159,6 +162,18 @@ TEST_CASE("each kind of wait has its reason", "[debug][C-112]") {
     CHECK(reasons == expected);
 }
 
+/// Of the first that waits to receive, as the dump tells it; -1: not at all.
+double dumped_wait(const std::string& text) {
+    static constexpr std::string_view before = "[chan receive, ";
+    const std::size_t at = text.find(before);
+    if (at == std::string::npos) return -1;
+    std::size_t end = 0;
+    const int number = std::stoi(text.substr(at + before.size()), &end);
+    const std::string unit = text.substr(at + before.size() + end, 4);
+    if (unit == " ms]") return number / 1000.0;
+    return unit.starts_with(" s]") ? number : -1;
+}
+
 TEST_CASE("how long a goroutine has waited is told truly", "[debug]") {
     const auto ch = runnel::make_chan<int>();
     const auto start = std::chrono::steady_clock::now();
@@ -168,15 +183,26 @@ TEST_CASE("how long a goroutine has waited is told truly", "[debug]") {
         ch.recv();
     });
     REQUIRE(test::wait_parked(1, "chan receive"));
+    const auto seconds_since = [&](auto point) {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - point).count();
+    };
+    const auto parked = std::chrono::steady_clock::now();
+    REQUIRE(test::eventually([&] { return seconds_since(parked) > 0.05; }));
+    const std::string early = dumped();
+    const double early_limit = seconds_since(start) + 0.1;
     // Nothing runs meanwhile, and no clock of the runtime's ticks.
-    REQUIRE(test::eventually([&] { return std::chrono::steady_clock::now() - start > 1200ms; }));
+    REQUIRE(test::eventually([&] { return seconds_since(start) > 1.2; }));
     const auto all = runnel::debug::goroutines();
     const std::string text = dumped();
-    const std::chrono::duration<double> since_start = std::chrono::steady_clock::now() - start;
+    const double since_start = seconds_since(start);
     ch.send(1);
+    INFO(early);
+    if (early_limit < 1) CHECK(dumped_wait(early) >= 0.04);
+    CHECK(dumped_wait(early) >= 0);
+    CHECK(dumped_wait(early) <= early_limit);
     const auto* g = find(all, id);
     REQUIRE(g != nullptr);
-    CHECK(g->waiting_seconds <= since_start.count() + 0.1);
+    CHECK(g->waiting_seconds <= since_start + 0.1);
     CHECK(g->waiting_seconds >= 0.5);
     CHECK(test::contains(text, "[chan receive, 1 s]"));
 }
@@ -241,18 +267,55 @@ TEST_CASE("lists and dumps are sound while goroutines start and end", "[debug][C
     expected.verify();
 }
 
-TEST_CASE("a dump of very many goroutines is cut short", "[debug]") {
+constexpr int many = test::under_tsan ? 1010 : 1500;
+
+long lines_with(const std::string& text, std::string_view part) {
+    std::istringstream lines(text);
+    std::string line;
+    long n = 0;
+    while (std::getline(lines, line)) n += test::contains(line, part) ? 1 : 0;
+    return n;
+}
+
+TEST_CASE("a dump lists all goroutines, however many", "[debug]") {
     const auto ch = runnel::make_chan<int>();
     std::string text;
-    const int many = test::under_tsan ? 1010 : 1500;
     runnel::run([&] {
         for (int i = 0; i < many; ++i) runnel::go([&] { ch.recv(); });
         test::wait_parked(static_cast<std::size_t>(many), "chan receive");
         text = dumped();
         ch.close();
     });
-    CHECK(std::count(text.begin(), text.end(), '\n') == 1001);
-    CHECK(test::contains(text, "and " + std::to_string(many + 1 - 1000) + " more\n"));
+    CHECK(std::count(text.begin(), text.end(), '\n') == many + 1);
+    CHECK(lines_with(text, "[chan receive, ") == many);
+}
+
+CHILD_SCENARIO(many_in_deadlock) {
+    return runnel::run([] {
+        const auto ch = runnel::make_chan<int>();
+        for (int i = 0; i < many; ++i) runnel::go([&] { ch.recv(); });
+        return *ch.recv();
+    });
+}
+TEST_CASE("the dump of a fatal report is cut short", "[debug]") {
+    const auto r = test::run_scenario("many_in_deadlock");
+    CHECK(r.status == 2);
+    CHECK(lines_with(r.err, "[chan receive, ") == 1000);
+    CHECK(test::contains(r.err, "and " + std::to_string(many + 1 - 1000) + " more\n"));
+}
+
+CHILD_SCENARIO(dumps_to_nowhere_in_particular) {
+    return runnel::run([] {
+        runnel::debug::dump();
+        return 0;
+    });
+}
+TEST_CASE("a dump goes to stderr if nothing else is said", "[debug]") {
+    const auto r = test::run_scenario("dumps_to_nowhere_in_particular");
+    CHECK(r.status == 0);
+    CHECK(r.out.empty());
+    CHECK(r.err.starts_with("goroutine "));
+    CHECK(test::contains(r.err, " [running], created at "));
 }
 
 // ---- RUNNEL_DEBUG ----
@@ -273,7 +336,8 @@ TEST_CASE("RUNNEL_DEBUG=dump-on-sigquit makes SIGQUIT print all goroutines", "[d
     CHECK(asked.status == 0);
     CHECK(asked.out == "went on\n");
     CHECK(test::contains(asked.err, "SIGQUIT"));
-    CHECK(test::contains(asked.err, "[chan receive] on 0x"));
+    CHECK(test::contains(asked.err, "[chan receive, "));
+    CHECK(test::contains(asked.err, "s] on 0x"));
     CHECK(test::contains(asked.err, "debug_test.cpp:"));
     const auto plain = test::run_scenario("quits", {"RUNNEL_DEBUG="});
     CHECK(plain.status == 128 + SIGQUIT);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,8 @@ namespace debug {
 inline void dump(std::FILE* out = stderr) {
     std::fflush(out);
     detail::for_each_goroutine_line(
-        [out](const detail::report_line& line) { std::fwrite(line.text(), 1, line.size(), out); });
+        [out](const detail::report_line& line) { std::fwrite(line.text(), 1, line.size(), out); },
+        std::numeric_limits<std::uint64_t>::max());
     std::fflush(out);
 }
 

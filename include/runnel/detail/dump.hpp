@@ -63,8 +63,11 @@ inline void write_goroutine(report_line& line, const goroutine& g, bool resolve 
         line << (reason == wait_reason::none ? to_string(state) : to_string(reason));
         const std::uint64_t since = g.wait_since.load(memory_order_relaxed);
         const std::uint64_t at = milliseconds(now());
-        if (at > since && at - since >= 1000) {
-            line << ", " << static_cast<unsigned long long>((at - since) / 1000) << " s";
+        const unsigned long long waited = at > since ? at - since : 0;
+        if (waited >= 1000) {
+            line << ", " << waited / 1000 << " s";
+        } else {
+            line << ", " << waited << " ms";
         }
     } else {
         line << to_string(state);
@@ -82,9 +85,9 @@ inline void write_goroutine(report_line& line, const goroutine& g, bool resolve 
     line << "\n";
 }
 
-/// Calls write(const report_line&) for each goroutine that is alive, at most `most` of them.
+/// Calls write(const report_line&) for each goroutine that is alive, at most `most` of a runtime.
 template <class Write>
-void for_each_goroutine_line(Write write, std::uint64_t most = 1000, bool resolve = true) {
+void for_each_goroutine_line(Write write, std::uint64_t most, bool resolve = true) {
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
         std::uint64_t shown = 0;
         std::uint64_t hidden = 0;
@@ -107,6 +110,7 @@ void for_each_goroutine_line(Write write, std::uint64_t most = 1000, bool resolv
     }
 }
 
+/// For reports that say more than the list does: cut short, so that their first line stays in sight.
 inline void dump_to_stderr(bool resolve = true) noexcept {
     for_each_goroutine_line([](const report_line& line) { line.print(); }, 1000, resolve);
 }
