@@ -86,12 +86,13 @@ TEST_CASE("a parked goroutine is listed with what it waits for and where it was 
             expected.check(g->waiting_for != nullptr, "an object");
             expected.check(test::contains(g->created_at, "debug_test.cpp:"), g->created_at);
             expected.check_eq(g->parent, parent.load(), "parent");
-            expected.check(!g->name.empty(), "a name");
+            expected.check_eq(g->name, "goroutine " + std::to_string(id), "its name");
             expected.check(g->waiting_seconds >= 0 && g->waiting_seconds < 100, "a short wait");
         }
         const auto* main = find(all, parent);
         expected.check(main != nullptr && main->state == "running", "main runs");
         expected.check(main != nullptr && main->wait_reason.empty(), "and waits for nothing");
+        expected.check(main != nullptr && main->name == "main", "and is called main");
         const std::string line = "goroutine " + std::to_string(id) + " [chan receive, ";
         expected.check(test::contains(text, line), text);
         expected.check(test::contains(text, "s] on 0x"), text);
@@ -101,6 +102,32 @@ TEST_CASE("a parked goroutine is listed with what it waits for and where it was 
                        text);
         expected.verify();
     });
+}
+
+TEST_CASE("a run's main goroutine is called so, and no other", "[debug]") {
+    test::expectations expected;
+    const auto mains = [] {
+        std::size_t n = 0;
+        for (const auto& g : runnel::debug::goroutines()) n += g.name == "main" ? 1 : 0;
+        return n;
+    };
+    test::on_workers([&] {
+        expected.check_eq(mains(), 1, "the run's");
+        runnel::run([&] { expected.check_eq(mains(), 2, "and that of a run inside it"); });
+        expected.check_eq(mains(), 1, "the run's alone");
+    });
+    // Control blocks are used again.
+    REQUIRE(test::eventually([] { return runnel::num_goroutine() == 0; }));
+    std::atomic<bool> leave{false};
+    for (int i = 0; i < 200; ++i) {
+        runnel::go([&] {
+            while (!leave) runnel::sleep_for(100us);
+        });
+    }
+    CHECK(mains() == 0);
+    leave = true;
+    CHECK(test::eventually([] { return runnel::num_goroutine() == 0; }));
+    expected.verify();
 }
 
 // [C-112] Go's words for what a goroutine waits for

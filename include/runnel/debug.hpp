@@ -42,7 +42,8 @@ inline std::string created_at(const goroutine& g) {
 inline goroutine_info info_of(const goroutine& g) {
     goroutine_info info;
     info.id = g.id.load(memory_order_relaxed);
-    info.name = "goroutine " + std::to_string(info.id);
+    info.name =
+        g.is_main.load(memory_order_relaxed) ? "main" : "goroutine " + std::to_string(info.id);
     const goroutine_state state = g.state.load(memory_order_acquire);
     info.state = to_string(state);
     if (state == goroutine_state::waiting || state == goroutine_state::blocking) {

@@ -259,9 +259,8 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
     } until_started{s, scope.get()};
     run_state<Function, R> state{std::addressof(function), {}, {}, inside, {}};
     const auto main_function = [&state] { state.call(); };
-    spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place, [&] {
-        return task<decltype(main_function)>{main_function};
-    });
+    const auto make = [&] { return task<decltype(main_function)>{main_function}; };
+    spawn_task<task<decltype(main_function)>>(s, current_worker(), scope.get(), place, make, true);
     until_started.scope = nullptr;
     inside.started();
     state.done.wait_until(no_deadline, wait_reason::run, nullptr);

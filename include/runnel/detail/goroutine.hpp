@@ -154,6 +154,7 @@ public:
     atomic<std::uint64_t> parent{0};
     atomic<const char*> created_file{""};
     atomic<unsigned> created_line{0};
+    atomic<bool> is_main{false};  // of a run
     atomic<const void*> created_pc{nullptr};
 
     bool abandoned() const noexcept {

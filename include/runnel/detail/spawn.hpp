@@ -331,9 +331,10 @@ inline goroutine* allocate_block(scheduler& s, worker* w) {
 }
 
 /// Starts `make_task()`, constructed in its place, as a goroutine of `s`; `w` is the present worker, if
-/// any. If that throws nothing has happened.
+/// any; `is_main`: as the main goroutine of `scope`. If that throws nothing has happened.
 template <class Task, class MakeTask>
-void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place, MakeTask make_task) {
+void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place, MakeTask make_task,
+                bool is_main = false) {
     if (RUNNEL_UNLIKELY(w == nullptr || w->home != &s)) {
         s.ensure_started();
         if (w == nullptr) start_from_thread();
@@ -371,6 +372,7 @@ void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place, M
     g->scope.store(scope, memory_order_relaxed);
     g->entry = call_task<Task>;
     name_goroutine(s, w, g, place);
+    g->is_main.store(is_main, memory_order_relaxed);
     s.spawn(w, g);
 }
 
