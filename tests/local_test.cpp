@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -171,6 +172,41 @@ TEST_CASE("the locals of a thread are destroyed with it", "[local]") {
     const long live = test::counted::live();
     std::thread([] { counted_local->value = 1; }).join();
     CHECK(test::counted::live() == live);
+}
+
+// A thread_local that is older than the thread's first local outlives it.
+TEST_CASE("a local that a thread_local's destructor makes is destroyed, too", "[local]") {
+    struct last_user {
+        int unused = 0;
+        ~last_user() { counted_local->value = 2; }
+    };
+    const long live = test::counted::live();
+    std::thread([] {
+        static thread_local last_user user;
+        user.unused = 1;
+        counted_local->value = 1;
+    }).join();
+    CHECK(test::counted::live() == live);
+}
+
+CHILD_SCENARIO(local_of_main) {
+    struct says_goodbye {
+        ~says_goodbye() {
+            runnel::sleep_for(1ms);
+            std::puts("goodbye");
+        }
+    };
+    static runnel::local<says_goodbye> v;
+    v.get();
+    return runnel::run([] {
+        std::puts("main");
+        return 0;
+    });
+}
+TEST_CASE("the main thread's locals are destroyed at exit", "[local]") {
+    const auto r = test::run_scenario("local_of_main");
+    CHECK(r.status == 0);
+    CHECK(r.out == "main\ngoodbye\n");
 }
 
 TEST_CASE("a goroutine's block that is used again has no old locals", "[local]") {

@@ -15,7 +15,8 @@ namespace runnel {
 inline namespace v0 {
 
 /// `static runnel::local<T> v;`: each goroutine has a T of its own, and so has each thread outside
-/// goroutines. Made by T's default constructor at first use, destroyed when its goroutine or thread ends.
+/// goroutines. Made by T's default constructor at first use, destroyed when its goroutine or thread ends
+/// (the main thread's at exit, as its thread_locals are).
 /// A thread_local must not be used across a park, since the goroutine may wake on another thread.
 /// Threads  each sees only its own value. Cost  O(locals that this goroutine uses).
 template <class T>

@@ -50,17 +50,17 @@ struct local_values {
 
 RUNNEL_API inline constinit atomic<std::uint64_t> next_local_key{1};
 
-inline void destroy_thread_locals(void* p) {
-    auto* values = static_cast<local_values*>(p);
-    unmigrated_thread_state().locals.store(values, memory_order_relaxed);
+inline void destroy_thread_locals() noexcept {
     local_values::destroy_all(unmigrated_thread_state().locals);
 }
 
 /// Has a foreign thread's values destroyed when it ends.
 inline void note_thread_locals(local_values* values) noexcept {
+    if (destroy_locals_at_thread_end(destroy_thread_locals)) return;
+    // Made by the destructor of a thread_local. What comes after these is a key's.
     static pthread_key_t key = [] {
         pthread_key_t k{};
-        ::pthread_key_create(&k, destroy_thread_locals);
+        ::pthread_key_create(&k, [](void*) { destroy_thread_locals(); });
         return k;
     }();
     ::pthread_setspecific(key, values);

@@ -41,6 +41,7 @@ struct thread_state {
     random_source random{0};                // seeded at first use
     bool seeded = false;
     bool starts_goroutines = false;  // has done so before: see start_from_thread()
+    bool locals_destroyed = false;   // as the thread ends: see destroy_locals_at_thread_end()
     thread_parker parker;
     int sanitizer_depth = 0;  // see tsan.hpp
 };
@@ -100,6 +101,22 @@ RUNNEL_NOINLINE inline void at_thread_end(void (*f)() noexcept) noexcept {
     };
     static thread_local caller at_end;
     at_end.function = f;
+}
+
+/// Has `destroy` called for the thread's goroutine-local values as it ends, when its thread_locals are
+/// destroyed: on the main thread at exit(). False if that has been. For code that is not on a goroutine.
+RUNNEL_NOINLINE inline bool destroy_locals_at_thread_end(void (*destroy)() noexcept) noexcept {
+    struct owner {
+        void (*destroy_values)() noexcept = nullptr;
+        ~owner() {
+            destroy_values();
+            unmigrated_thread_state().locals_destroyed = true;
+        }
+    };
+    if (unmigrated_thread_state().locals_destroyed) return false;
+    static thread_local owner of_values;
+    of_values.destroy_values = destroy;
+    return true;
 }
 
 /// A random number of this thread; for foreign threads, workers have a source of their own.
