@@ -130,7 +130,8 @@ public:
         detail::future_state<T>* s = checked();
         s->wait_until(detail::no_deadline);
         const future last(std::move(*this));  // released whatever is thrown
-        if (s->error != nullptr) std::rethrow_exception(s->error);
+        // Taken out: else the goroutine might let go of it last, and destroy it after us.
+        if (s->error != nullptr) std::rethrow_exception(std::exchange(s->error, nullptr));
         if constexpr (std::is_reference_v<T>) {
             return static_cast<T>(**s->value);
         } else if constexpr (!std::is_void_v<T>) {

@@ -393,6 +393,7 @@ TEST_CASE("the figures of a scripted load are plausible", "[C-119]") {
     runnel::runtime one(options);
     std::atomic<bool> inside{false};
     std::atomic<bool> leave{false};
+    std::atomic<bool> left{false};
     one.run([&] {
         const auto gate = runnel::make_chan<int>();
         for (int i = 0; i < 10; ++i) runnel::go([=] { gate.recv(); });
@@ -400,6 +401,7 @@ TEST_CASE("the figures of a scripted load are plausible", "[C-119]") {
             runnel::blocking([&] {
                 inside = true;
                 while (!leave) std::this_thread::yield();
+                left = true;
             });
         });
         while (!inside || runnel::stats().runnable != 0) runnel::yield();
@@ -412,6 +414,7 @@ TEST_CASE("the figures of a scripted load are plausible", "[C-119]") {
         expected.check_eq(s.blocking, 1U, "blocking");
         expected.check(s.workers >= 2, "threads");
         leave = true;
+        while (!left) runnel::yield();
         gate.close();
         expected.verify();
     });

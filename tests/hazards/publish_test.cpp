@@ -261,6 +261,10 @@ TEST_CASE("runs end under delays", "[hazards][publish]") {
 }
 
 TEST_CASE("the points that matter were visited", "[hazards][publish]") {
+    {
+        const arm_points a;
+        runnel::run([] { runnel::sleep_for(50us); });
+    }
     for (const char* name :
          {"scheduler.ready", "scheduler.idle.listed", "scheduler.idle.announced",
           "scheduler.idle.before_sleep", "scheduler.wake.reserved", "run_queue.steal.before_commit",
