@@ -68,7 +68,7 @@ inline void dump(std::FILE* out = stderr) {
     std::fflush(out);
     detail::for_each_goroutine_line(
         [out](const detail::report_line& line) { std::fwrite(line.text(), 1, line.size(), out); },
-        std::numeric_limits<std::uint64_t>::max());
+        std::numeric_limits<std::uint64_t>::max(), true, true);
     std::fflush(out);
 }
 

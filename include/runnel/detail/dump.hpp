@@ -53,8 +53,9 @@ inline void write_created(report_line& line, const goroutine& g, bool resolve = 
     }
 }
 
-/// One goroutine in one line, as Go heads its stacks.
-inline void write_goroutine(report_line& line, const goroutine& g, bool resolve = true) noexcept {
+/// One goroutine in one line, as Go heads its stacks; with `precise`, also with a wait below a second.
+inline void write_goroutine(report_line& line, const goroutine& g, bool resolve = true,
+                            bool precise = false) noexcept {
     const goroutine_state state = g.state.load(memory_order_relaxed);
     line << "goroutine " << static_cast<unsigned long long>(g.id.load(memory_order_relaxed))
          << " [";
@@ -66,7 +67,7 @@ inline void write_goroutine(report_line& line, const goroutine& g, bool resolve 
         const unsigned long long waited = at > since ? at - since : 0;
         if (waited >= 1000) {
             line << ", " << waited / 1000 << " s";
-        } else {
+        } else if (precise) {
             line << ", " << waited << " ms";
         }
     } else {
@@ -87,7 +88,8 @@ inline void write_goroutine(report_line& line, const goroutine& g, bool resolve 
 
 /// Calls write(const report_line&) for each goroutine that is alive, at most `most` of a runtime.
 template <class Write>
-void for_each_goroutine_line(Write write, std::uint64_t most, bool resolve = true) {
+void for_each_goroutine_line(Write write, std::uint64_t most, bool resolve = true,
+                             bool precise = false) {
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
         std::uint64_t shown = 0;
         std::uint64_t hidden = 0;
@@ -99,7 +101,7 @@ void for_each_goroutine_line(Write write, std::uint64_t most, bool resolve = tru
                 return;
             }
             report_line line;
-            write_goroutine(line, g, resolve);
+            write_goroutine(line, g, resolve, precise);
             write(line);
         });
         if (hidden > 0) {
