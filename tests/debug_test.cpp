@@ -235,6 +235,8 @@ TEST_CASE("how long a goroutine has waited is told truly", "[debug]") {
 }
 
 TEST_CASE("runnable and blocking goroutines are listed as such", "[debug]") {
+    // Those of the tests before have ended: all runtimes are listed.
+    REQUIRE(test::eventually([] { return runnel::num_goroutine() == 0; }));
     runnel::runtime_options options;
     options.max_procs = 1;
     runnel::runtime one(options);
@@ -327,7 +329,7 @@ CHILD_SCENARIO(many_in_deadlock) {
 TEST_CASE("the dump of a fatal report is cut short", "[debug]") {
     const auto r = test::run_scenario("many_in_deadlock");
     CHECK(r.status == 2);
-    CHECK(lines_with(r.err, "[chan receive, ") == 1000);
+    CHECK(lines_with(r.err, "[chan receive] on ") == 1000);
     CHECK(test::contains(r.err, "and " + std::to_string(many + 1 - 1000) + " more\n"));
 }
 
@@ -363,8 +365,7 @@ TEST_CASE("RUNNEL_DEBUG=dump-on-sigquit makes SIGQUIT print all goroutines", "[d
     CHECK(asked.status == 0);
     CHECK(asked.out == "went on\n");
     CHECK(test::contains(asked.err, "SIGQUIT"));
-    CHECK(test::contains(asked.err, "[chan receive, "));
-    CHECK(test::contains(asked.err, "s] on 0x"));
+    CHECK(test::contains(asked.err, "[chan receive] on 0x"));
     CHECK(test::contains(asked.err, "debug_test.cpp:"));
     const auto plain = test::run_scenario("quits", {"RUNNEL_DEBUG="});
     CHECK(plain.status == 128 + SIGQUIT);

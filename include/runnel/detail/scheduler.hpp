@@ -936,7 +936,12 @@ inline bool scheduler::end_everything(const worker* self, time_point deadline) n
             s->ended.store(true, memory_order_seq_cst);
         }
     }
-    return wait_until_quiet(self, nullptr, deadline);
+    const bool quiet = wait_until_quiet(self, nullptr, deadline);
+    // What they have done happens before what the exiting thread does now.
+    tsan::acquire(&root);
+    spin_guard g(scope_lock_);
+    for (const run_scope* s = scopes_; s != nullptr; s = s->next) tsan::acquire(s);
+    return quiet;
 }
 
 // ---- figures ----
