@@ -103,6 +103,7 @@ private:
 template <class CompletionFunction>
     requires std::is_invocable_v<CompletionFunction&>
 std::uint64_t barrier<CompletionFunction>::arrive(std::ptrdiff_t n, std::ptrdiff_t drops) {
+    detail::interruption_point();
     lock_.lock();
     if (RUNNEL_UNLIKELY(n < 1 || n > left_)) {
         lock_.unlock();

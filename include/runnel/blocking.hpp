@@ -24,6 +24,12 @@ public:
         if (worker_ == nullptr) return;
         goroutine_ = worker_->current.load(memory_order_relaxed);
         scheduler& s = *worker_->home;
+        if (RUNNEL_UNLIKELY(s.conducted_by() != nullptr)) {
+            // A simulation has one thread: the call is one step of it.
+            interruption_point();
+            worker_ = nullptr;
+            return;
+        }
         goroutine_->reason.store(wait_reason::blocking, memory_order_relaxed);
         goroutine_->wait_since.store(s.coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
         goroutine_->state.store(goroutine_state::blocking, memory_order_relaxed);

@@ -99,6 +99,7 @@ public:
     /// Wakes the one that has waited longest, if anybody waits. The mutex need not be held.
     /// Cost  one load if nobody waits. Go  Signal
     void notify_one() noexcept {
+        detail::interruption_point();
         if (!waiting_.load(detail::memory_order_relaxed)) return;  // [CV-1]
         lock_.lock();
         detail::waiter* w = waiters_.claim_front();
@@ -110,6 +111,7 @@ public:
 
     /// Wakes all who wait now. Cost  O(those); one load if nobody waits. Go  Broadcast
     void notify_all() noexcept {
+        detail::interruption_point();
         if (!waiting_.load(detail::memory_order_relaxed)) return;  // [CV-1]
         detail::wake_list woken;
         lock_.lock();

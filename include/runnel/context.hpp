@@ -154,6 +154,7 @@ public:
     void cancel() const noexcept { cancel(std::error_code()); }
     /// The same with a cause; an empty one is none. Go  WithCancelCause
     void cancel(std::error_code cause) const noexcept {
+        detail::interruption_point();
         if (core_ != nullptr) detail::context_core::cancel(core_, errc::canceled, cause);
     }
 

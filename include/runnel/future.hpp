@@ -48,6 +48,7 @@ public:
         woken.wake_all();
     }
     bool wait_until(time_point deadline) noexcept {
+        interruption_point();
         if (ready_.load(memory_order_acquire)) return true;  // [FU-1]
         wait_lock guard(lock_);
         if (ready_.load(memory_order_relaxed)) return true;

@@ -46,6 +46,7 @@ public:
     /// Threads     any number at once; nobody starves, see the head of this file.
     /// Cost        one compare-exchange if it is free; no allocation.
     void lock() noexcept {
+        detail::interruption_point();
         std::uint32_t s = 0;
         if (RUNNEL_LIKELY(
                 state_.word.compare_exchange_strong(s, locked, detail::memory_order_acquire,
@@ -57,6 +58,7 @@ public:
 
     /// Locks it if it is free; never fails if it is.
     bool try_lock() noexcept {
+        detail::interruption_point();
         std::uint32_t s = state_.word.load(detail::memory_order_relaxed);  // relaxed: a hint
         while ((s & locked) == 0) {
             if (state_.word.compare_exchange_weak(s, s | locked, detail::memory_order_acquire,
@@ -84,6 +86,7 @@ public:
     ///             starved, that one runs at once, and the caller after it.
     void unlock() {
         if (detail::waiter* w = release(); RUNNEL_UNLIKELY(w != nullptr)) wake(w);
+        detail::interruption_point();
     }
 
 private:

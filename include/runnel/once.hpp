@@ -41,6 +41,7 @@ public:
     template <class F>
         requires std::is_invocable_v<F>
     void call(F&& function) {
+        detail::interruption_point();
         if (RUNNEL_LIKELY(is_done())) return;
         if (!begin()) return;
         struct at_end {

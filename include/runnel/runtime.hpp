@@ -185,6 +185,12 @@ inline scheduler& passive_scheduler() {
     return default_scheduler();
 }
 
+/// A simulated program has no other runtime than its own.
+inline scheduler& scheduler_of_run() {
+    const worker* w = current_worker();
+    return w != nullptr && w->home->conducted_by() != nullptr ? *w->home : default_scheduler();
+}
+
 inline runtime_stats stats_of(const scheduler& s) {
     runtime_stats r;
     r.max_procs = s.max_procs();
@@ -293,7 +299,7 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
 template <class F>
 auto run(F&& function, const run_options& options = {},
          detail::source_place place = detail::source_place::here()) -> std::invoke_result_t<F> {
-    return detail::run_on(detail::default_scheduler(), std::forward<F>(function), options, place);
+    return detail::run_on(detail::scheduler_of_run(), std::forward<F>(function), options, place);
 }
 
 /// A runtime of its own, with its own workers, beside the default one. Inside its goroutines `go` means
@@ -302,8 +308,12 @@ auto run(F&& function, const run_options& options = {},
 /// contexts with a deadline that were made in it live on: the default runtime serves them.
 class runtime {
 public:
-    /// Errors  std::invalid_argument for a max_procs beyond 9999; std::bad_alloc.
+    /// Errors  std::invalid_argument for a max_procs beyond 9999; std::bad_alloc; panic in a simulation.
     explicit runtime(runtime_options options = {}) {
+        if (const detail::worker* w = detail::current_worker();
+            w != nullptr && w->home->conducted_by() != nullptr) {
+            throw panic("runtime: a simulated program has one, which is there already");
+        }
         detail::scheduler_options o;
         o.max_procs = options.max_procs != 0 ? detail::checked_procs(options.max_procs)
                                              : detail::default_max_procs();

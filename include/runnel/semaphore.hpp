@@ -57,6 +57,7 @@ public:
 
     /// Takes `k` permits if they are free and nobody waits; never blocks. Go  TryAcquire
     bool try_acquire(std::ptrdiff_t k = 1) {
+        detail::interruption_point();
         checked(k);
         const detail::spin_guard guard(lock_);
         return take(k);
@@ -79,6 +80,7 @@ public:
     ///             has changed then.
     /// Cost        O(those who can go on). Go  Release
     void release(std::ptrdiff_t k = 1) {
+        detail::interruption_point();
         checked(k);
         detail::wake_list woken;
         lock_.lock();
@@ -137,6 +139,7 @@ inline void semaphore::serve(detail::wake_list& woken) noexcept {
 
 inline detail::wait_outcome semaphore::acquire_until(std::ptrdiff_t k, detail::time_point deadline,
                                                      detail::done_source* done) noexcept {
+    detail::interruption_point();
     using namespace detail;
     if (RUNNEL_UNLIKELY(k > size_)) {
         spin_lock nobody;

@@ -57,6 +57,7 @@ public:
     /// Threads     any number at once; writers are served in the order of their arrival.
     /// Cost        one compare-exchange if it is free; no allocation. Go  Lock
     void lock() noexcept {
+        detail::interruption_point();
         std::uint64_t s = 0;
         if (RUNNEL_LIKELY(
                 word().compare_exchange_strong(s, slow | writer, detail::memory_order_acquire,
@@ -68,6 +69,7 @@ public:
 
     /// Locks it for writing if nobody holds it.
     bool try_lock() noexcept {
+        detail::interruption_point();
         std::uint64_t s = word().load(detail::memory_order_relaxed);  // relaxed: a hint
         while ((s & ~queues_locked) == 0) {
             if (word().compare_exchange_weak(s, s | slow | writer, detail::memory_order_acquire,
@@ -95,12 +97,12 @@ public:
     /// Cost        one compare-exchange if nobody waits. Go  Unlock
     void unlock() {
         std::uint64_t s = slow | writer;
-        if (RUNNEL_LIKELY(
-                word().compare_exchange_strong(s, 0, detail::memory_order_release,
-                                               detail::memory_order_relaxed))) {  // [SM-1]
-            return;
+        if (RUNNEL_UNLIKELY(
+                !word().compare_exchange_strong(s, 0, detail::memory_order_release,
+                                                detail::memory_order_relaxed))) {  // [SM-1]
+            unlock_slow(s);
         }
-        unlock_slow(s);
+        detail::interruption_point();
     }
 
     /// Locks it for reading, together with other readers.
@@ -109,6 +111,7 @@ public:
     /// Threads     any number at once.
     /// Cost        one atomic addition if no writer is there; no allocation. Go  RLock
     void lock_shared() noexcept {
+        detail::interruption_point();
         // [SM-1] An acquire in the fast mode too: the last writer has only changed the word.
         const std::uint64_t s = word().fetch_add(one_reader, detail::memory_order_acquire);
         if (RUNNEL_UNLIKELY((s & slow) != 0)) ask(detail::no_deadline);
@@ -134,6 +137,7 @@ public:
     ///             always noticed while others read.
     /// Cost        one atomic addition if no writer is there. Go  RUnlock
     void unlock_shared() {
+        detail::interruption_point();
         if (RUNNEL_UNLIKELY(word().load(detail::memory_order_relaxed) < one_reader))
             throw_unlocked();
         const std::uint64_t s =
@@ -156,6 +160,7 @@ private:
     detail::atomic<std::uint64_t>& word() noexcept { return state_.word; }
 
     bool try_share(detail::time_point deadline) noexcept {
+        detail::interruption_point();
         // relaxed: a hint. A writer that stays out of it is spared our coming and going.
         if (deadline == detail::time_point::min() &&
             (word().load(detail::memory_order_relaxed) & writer) != 0) {

@@ -18,6 +18,9 @@ class thread_lock {
 public:
     thread_lock() noexcept : goroutine_(detail::current_goroutine()) {
         // relaxed throughout: the goroutine's own
+        if (goroutine_ != nullptr && goroutine_->home->conducted_by() != nullptr) {
+            goroutine_ = nullptr;  // a simulation has one thread
+        }
         if (goroutine_ != nullptr && goroutine_->pin_depth.fetch_add(1, relaxed) == 0) {
             goroutine_->pinned.store(detail::current_worker(), relaxed);
         }

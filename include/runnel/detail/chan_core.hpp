@@ -157,6 +157,7 @@ public:
 
     /// Throws closed_channel if it is closed already. Wakes everyone who waits, in one batch.
     void close(std::exception_ptr error = nullptr) {
+        interruption_point();
         const tsan::runtime_scope ours;
         tsan::release(&closed);
         wake_list woken;
@@ -280,6 +281,7 @@ public:
 
     /// ok, timed_out or canceled; the value is moved only if ok. Throws closed_channel.
     wait_outcome send_until(T& value, time_point deadline, done_source* done) {
+        interruption_point();
         const tsan::runtime_scope ours;
         move_failure<moves_may_throw> failure;
         for (;;) {
@@ -313,6 +315,7 @@ public:
 
     /// One attempt: done, would_block; throws closed_channel. Does not touch the value unless done.
     attempt send_now(T& value) {
+        interruption_point();
         const tsan::runtime_scope ours;
         if (!may_send()) return attempt::would_block;
         move_failure<moves_may_throw> failure;
@@ -332,6 +335,7 @@ public:
     /// receive_target's slot if `assigns`. ok, closed, timed_out or canceled. Does not throw the
     /// channel's error: see receive_result().
     wait_outcome receive_until(void* out, bool assigns, time_point deadline, done_source* done) {
+        interruption_point();
         const tsan::runtime_scope ours;
         for (;;) {
             wait_lock guard(lock, done);
@@ -361,6 +365,7 @@ public:
     }
 
     attempt receive_now(void* out, bool assigns) {
+        interruption_point();
         const tsan::runtime_scope ours;
         if (!may_receive()) return attempt::would_block;
         move_failure<moves_may_throw> failure;

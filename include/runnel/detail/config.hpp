@@ -58,6 +58,15 @@
 #define RUNNEL_TRY_ACQUIRE(...) RUNNEL_TSA(try_acquire_capability(__VA_ARGS__))
 #define RUNNEL_NO_THREAD_SAFETY_ANALYSIS RUNNEL_TSA(no_thread_safety_analysis)
 
+// Whether a simulation (testing.hpp) may interrupt a goroutine before each operation, and not only where it
+// starts another, yields or parks. That costs a nanosecond an operation, so it is for builds with
+// assertions, and for those that ask for it. A program may mix both: no layout depends on it.
+#if !defined(NDEBUG) || defined(RUNNEL_TESTING)
+#define RUNNEL_INTERRUPTION_POINTS 1
+#else
+#define RUNNEL_INTERRUPTION_POINTS 0
+#endif
+
 // A named synchronisation point. Nothing in production; with RUNNEL_FAULT_POINTS a test program
 // defines the hook and may delay, yield or fail there.
 #if defined(RUNNEL_FAULT_POINTS)

@@ -48,6 +48,7 @@ public:
     /// False if the counter would fall below zero: then it is as it was.
     bool subtract(std::uint32_t n) noexcept {
         if (n == 0) return true;
+        interruption_point();
         const std::uint64_t less = std::uint64_t{n} << 32;
         RUNNEL_POINT("countdown.subtract");
         // [CD-1] what precedes happens before the end of every wait for this count.
@@ -64,6 +65,7 @@ public:
 
     /// Waits for zero: ok, timed_out or canceled.
     wait_outcome wait_until(time_point deadline, done_source* done, wait_reason reason) noexcept {
+        interruption_point();
         return RUNNEL_LIKELY(is_zero()) ? wait_outcome::ok : wait_slow(deadline, done, reason);
     }
 

@@ -328,9 +328,50 @@ inline void requeue_global(worker* w, void* g) noexcept {
     w->home->ready_global(static_cast<goroutine*>(g));
 }
 
+/// The running goroutine becomes runnable again, and whoever is chosen comes first.
+RUNNEL_NOINLINE inline void step_back(worker* w, goroutine* g) noexcept {
+    g->reason.store(wait_reason::preempted, memory_order_relaxed);
+    tsan::release(g->scope.load(memory_order_relaxed));
+    w->after = requeue_global;
+    w->after_arg = g;
+    leave(w, &g->context, g->own_stack, nullptr);
+}
+
+#if RUNNEL_INTERRUPTION_POINTS
+
+/// Threads that run a simulation.
+RUNNEL_API inline constinit atomic<std::uint32_t> simulations{0};
+
+RUNNEL_NOINLINE inline void ask_conductor() noexcept {
+    worker* w = current_worker();
+    if (w == nullptr) return;
+    conductor* c = w->home->conducted_by();
+    goroutine* g = w->current.load(memory_order_relaxed);
+    if (c == nullptr || g == nullptr) return;
+    const tsan::runtime_scope ours;
+    if (c->interrupts(w, g)) step_back(w, g);
+}
+
+/// Stands before each operation of the public interface that others may notice, and where no lock is
+/// held: a simulation may let others go first there.
+RUNNEL_ALWAYS_INLINE void interruption_point() noexcept {
+    if (RUNNEL_UNLIKELY(simulations.load(memory_order_relaxed) != 0)) ask_conductor();
+}
+
+#else
+
+RUNNEL_ALWAYS_INLINE void interruption_point() noexcept {}
+
+#endif
+
 /// Lets others run; a goroutine alone on its worker returns at once.
 inline void yield_goroutine(worker* w, goroutine* g) noexcept {
     const tsan::runtime_scope ours;
+    if (conductor* c = w->home->conducted_by(); RUNNEL_UNLIKELY(c != nullptr)) {
+        c->yields(g);
+        step_back(w, g);
+        return;
+    }
     goroutine* next = w->home->pick_local(w);
     const bool look_around = next == nullptr && w->ticks.load(memory_order_relaxed) % 16 == 0;
     const bool ended = g->abandoned();
@@ -385,7 +426,6 @@ struct thread_entry {
         return nullptr;
     }
 
-private:
     static void find_thread_stack(worker* w) noexcept {
         const thread_stack_bounds bounds = find_stack_of_thread();
         w->thread_stack.bottom = static_cast<std::byte*>(bounds.bottom);
@@ -398,6 +438,7 @@ private:
 #endif
     }
 
+    /// Returns when the loop has no work any more: then the thread is to leave.
     RUNNEL_NOINLINE static void start_loop(worker* w) noexcept {
         stack* s = take_spare(w);
         w->save_context = &w->thread_context;
@@ -419,6 +460,7 @@ inline bool scheduler::start_worker(bool looking) noexcept {
     if (w == nullptr) w = new (std::nothrow) worker;
     if (w == nullptr) return false;
     w->home = this;
+    w->queues_for = this;
     w->index = n;
     w->spinning = looking;
     std::uint64_t seed = reinterpret_cast<std::uintptr_t>(w) + n;

@@ -50,6 +50,7 @@ enum class wait_reason : std::uint8_t {
     blocking,
     preempted,
     run,
+    idle,
 };
 
 constexpr const char* to_string(wait_reason r) noexcept {
@@ -98,6 +99,8 @@ constexpr const char* to_string(wait_reason r) noexcept {
             return "yield";
         case wait_reason::run:
             return "run";
+        case wait_reason::idle:
+            return "wait_idle";
     }
     return "";
 }

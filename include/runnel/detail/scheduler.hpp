@@ -66,6 +66,28 @@ struct scheduler_counters {
     static void bump(atomic<std::uint64_t>& c) noexcept { c.fetch_add(1, memory_order_relaxed); }
 };
 
+/// Decides in a scheduler's stead who runs next and when timers strike: a simulation (simulation.hpp).
+/// There is one worker then, a thread that lends itself.
+class conductor {
+public:
+    conductor() = default;
+    conductor(const conductor&) = delete;
+    conductor& operator=(const conductor&) = delete;
+
+    /// A goroutine has become runnable; `w` is the worker of whoever made it so, or null. One that has just
+    /// been started (`fresh`) may run at once: no lock is held then.
+    virtual void made_runnable(worker* w, goroutine* g, bool fresh) noexcept = 0;
+    /// In find_work()'s place: who runs next, admitted; null when the thread is to leave.
+    virtual goroutine* choose(worker* w) noexcept = 0;
+    /// The running goroutine is about to do something that others may notice: shall others come first?
+    virtual bool interrupts(worker* w, goroutine* g) noexcept = 0;
+    /// The running goroutine lets others come first.
+    virtual void yields(goroutine* g) noexcept = 0;
+
+protected:
+    ~conductor() = default;
+};
+
 class scheduler {
 public:
     static constexpr std::uint32_t max_workers = 10'000;  // Go's limit of threads
@@ -85,7 +107,7 @@ public:
     /// A goroutine that has never run. `w` is the present worker, or null on a foreign thread.
     void spawn(worker* w, goroutine* g) {
         g->state.store(goroutine_state::runnable, memory_order_relaxed);
-        enqueue(w, g);
+        enqueue(w, g, true);
     }
 
     /// A parked goroutine whose wait the caller has claimed.
@@ -94,7 +116,7 @@ public:
         RUNNEL_ASSERT(g->state.load(memory_order_relaxed) != goroutine_state::runnable,
                       "a goroutine was made runnable twice");
         g->state.store(goroutine_state::runnable, memory_order_relaxed);
-        enqueue(current_worker(), g);
+        enqueue(current_worker(), g, false);
     }
 
     /// Behind the others of the present worker, for timers and yield.
@@ -106,6 +128,10 @@ public:
 
     void ready_global(goroutine* g) noexcept {
         g->state.store(goroutine_state::runnable, memory_order_relaxed);
+        if (RUNNEL_UNLIKELY(conductor_ != nullptr)) {
+            conductor_->made_runnable(current_worker(), g, false);
+            return;
+        }
         inject_.push(g);
         wake_if_needed();
     }
@@ -174,6 +200,7 @@ public:
 
     std::uint32_t max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
     std::uint32_t set_max_procs(std::uint32_t n) noexcept {
+        if (conductor_ != nullptr) return max_procs();  // a simulation has one
         const std::uint32_t old = max_procs_.exchange(n, memory_order_seq_cst);
         if (n > old && has_work(nullptr)) wake_if_needed();
         return old;
@@ -294,6 +321,9 @@ public:
         return made > gone ? made - gone : 0;
     }
 
+    /// Who decides in a simulation; else null.
+    conductor* conducted_by() const noexcept { return conductor_; }
+
     const scheduler_options& options() const noexcept { return options_; }
     scheduler* next_scheduler() const noexcept { return next_scheduler_; }
 
@@ -316,11 +346,14 @@ private:
         return static_cast<std::uint32_t>(s >> 32);
     }
 
-    void enqueue(worker* w, goroutine* g) noexcept {
-        if (RUNNEL_LIKELY(w != nullptr && w->home == this)) {
+    void enqueue(worker* w, goroutine* g, bool fresh) noexcept {
+        if (RUNNEL_LIKELY(w != nullptr && w->queues_for == this)) {
             // The last one made runnable runs first: its data is warm. [ID-1] by the exchange.
             goroutine* kicked = w->next.exchange(g, memory_order_seq_cst);
             if (kicked != nullptr) push_local(w, kicked);
+        } else if (RUNNEL_UNLIKELY(conductor_ != nullptr)) {
+            conductor_->made_runnable(w, g, fresh);
+            return;
         } else {
             inject_.push(g);
             scheduler_counters::bump(counters.injected);
@@ -454,8 +487,10 @@ private:
 
     friend struct monitor;
     friend struct thread_entry;
+    friend class simulation;
 
     scheduler_options options_;
+    conductor* conductor_ = nullptr;  // set before anything runs
 
 public:
     stack_pool stacks;
@@ -517,6 +552,7 @@ private:
 // ---- 3. finding work ----
 
 inline goroutine* scheduler::find_work(worker* w) noexcept {
+    if (RUNNEL_UNLIKELY(conductor_ != nullptr)) return conductor_->choose(w);
     for (;;) {
         if (RUNNEL_UNLIKELY(stopping_.load(memory_order_acquire))) {
             announce(w, nullptr);

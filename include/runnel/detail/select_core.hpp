@@ -213,6 +213,7 @@ inline void unlock_frame(void* frame) noexcept { unlock_all(*static_cast<select_
 /// case that strikes first, if any. Throws only what an element's move throws.
 inline select_result select_cases(select_frame& f, bool in_order, std::size_t otherwise_at,
                                   std::size_t timeout_at) {
+    interruption_point();
     const tsan::runtime_scope ours;
     choose_polling(f, in_order);
     const time_point deadline =

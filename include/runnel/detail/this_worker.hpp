@@ -43,7 +43,8 @@ struct thread_state {
     bool starts_goroutines = false;  // has done so before: see start_from_thread()
     bool locals_destroyed = false;   // as the thread ends: see destroy_locals_at_thread_end()
     thread_parker parker;
-    int sanitizer_depth = 0;  // see tsan.hpp
+    int sanitizer_depth = 0;                         // see tsan.hpp
+    const duration::rep* simulated_clock = nullptr;  // nanoseconds since the start, in a simulation
 };
 
 RUNNEL_API inline constinit thread_local thread_state this_thread_state{};
@@ -82,6 +83,16 @@ RUNNEL_NOINLINE RUNNEL_NO_TSAN inline int sanitizer_depth() noexcept {
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_sanitizer_depth(int depth) noexcept {
     asm volatile("" ::: "memory");
     this_thread_state.sanitizer_depth = depth;
+}
+
+/// How long the simulation on this thread has lasted in its own time; null outside.
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline const duration::rep* simulated_clock() noexcept {
+    asm volatile("" ::: "memory");
+    return this_thread_state.simulated_clock;
+}
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_simulated_clock(const duration::rep* c) noexcept {
+    asm volatile("" ::: "memory");
+    this_thread_state.simulated_clock = c;
 }
 
 /// For code that is not on a goroutine: the thread cannot change under it.

@@ -142,6 +142,51 @@ public:
         return done;
     }
 
+    /// Expires one of the nodes that are due at `at`: number `which(n)` of the first n, in no particular order.
+    /// False if none is due.
+    template <class Which, class Ready>
+    bool run_one(time_point at, Which which, Ready ready) noexcept {
+        timer_node* n = nullptr;
+        goroutine* woken = nullptr;
+        bool deferred = false;
+        {
+            spin_guard g(lock_);
+            static constexpr std::size_t most = 32;
+            std::size_t due[most];
+            std::size_t count = 0;
+            if (size_ > 0 && heap_[0].when <= at) due[count++] = 0;
+            if (count == 0) return false;
+            // Those below one that is due later are due later.
+            for (std::size_t i = 0; i < count; ++i) {
+                for (std::size_t c = due[i] * 4 + 1; c <= due[i] * 4 + 4; ++c) {
+                    if (c < size_ && heap_[c].when <= at && count < most) due[count++] = c;
+                }
+            }
+            const std::size_t place_of = due[which(count)];
+            n = heap_[place_of].node;
+            n->position = timer_node::none;
+            remove(place_of);
+            publish_earliest();
+            n->deferred = false;
+            woken = n->expire(n);
+            deferred = woken == nullptr && n->deferred;
+        }
+        if (woken != nullptr) {
+            ready(woken);
+        } else if (deferred) {
+            tsan::acquire(n);
+            n->run(n);
+        }
+        return true;
+    }
+
+    /// Forgets all nodes.
+    void clear() noexcept {
+        spin_guard g(lock_);
+        while (size_ > 0) heap_[--size_].node->position = timer_node::none;
+        publish_earliest();
+    }
+
 private:
     struct entry {
         time_point when;

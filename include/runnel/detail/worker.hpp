@@ -37,6 +37,7 @@ public:
     // ---- 2. choosing ----
 
     scheduler* home = nullptr;
+    scheduler* queues_for = nullptr;  // home, or null in a simulation, which has one queue for all
     atomic<goroutine*> current{nullptr};  // [W-1] written by its thread; read by dumps
     atomic<std::uint32_t> ticks{0};       // switches; written by its thread, watched by the monitor
     std::uint32_t next_streak = 0;
