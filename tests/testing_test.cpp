@@ -208,7 +208,7 @@ TEST_CASE("time stands still while anybody can run", "[testing]") {
 }
 
 TEST_CASE("tickers, limits and deadlines keep virtual time to the nanosecond", "[testing]") {
-    explore(50, [] {
+    const auto seen = explore(50, [] {
         const auto start = runnel::clock::now();
         runnel::ticker ticks(10ms);
         for (int i = 1; i <= 1000; ++i) {
@@ -225,10 +225,11 @@ TEST_CASE("tickers, limits and deadlines keep virtual time to the nanosecond", "
         if (ctx.err() != runnel::errc::deadline_exceeded) throw std::logic_error("deadline");
         if (runnel::clock::now() - before != 1h + 3min) throw std::logic_error("deadline's time");
     });
+    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("who polls for what time brings is not waited for for ever", "[testing]") {
-    explore(20, [] {
+    const auto seen = explore(20, [] {
         bool done = false;
         runnel::go([&] {
             runnel::sleep_for(1s);
@@ -243,6 +244,7 @@ TEST_CASE("who polls for what time brings is not waited for for ever", "[testing
         while (!ch.try_recv()) {
         }
     });
+    CHECK(seen.seeds > 0);
 }
 
 // ---- 4. what is reported ----
@@ -455,7 +457,7 @@ TEST_CASE("exploring a program without faults tells what was seen", "[testing]")
 // ---- 6. waiting for the others ----
 
 TEST_CASE("wait_idle returns when all others wait, and before time goes on", "[testing]") {
-    explore(100, [] {
+    const auto seen = explore(100, [] {
         int n = 0;
         const auto ch = make_chan<int>();
         for (int i = 0; i < 3; ++i) {
@@ -483,6 +485,7 @@ TEST_CASE("wait_idle returns when all others wait, and before time goes on", "[t
         wait_idle();
         if (n != 100) throw std::logic_error("time did not go on");
     });
+    CHECK(seen.seeds > 0);
 }
 
 // ---- 7. every part of the library ----
@@ -515,7 +518,7 @@ TEST_CASE("a simulated program has no second runtime", "[testing]") {
 }
 
 TEST_CASE("all kinds of waits are simulated", "[testing]") {
-    explore(200, [] {
+    const auto seen = explore(200, [] {
         runnel::wait_group wg;
         runnel::mutex m;
         runnel::condition_variable cv;
@@ -550,9 +553,9 @@ TEST_CASE("all kinds of waits are simulated", "[testing]") {
                 }
                 {
                     const std::unique_lock held(sm);
-                    const int seen = value;
+                    const int before = value;
                     runnel::yield();
-                    value = seen + 1;
+                    value = before + 1;
                 }
                 const std::shared_lock held(sm);
                 if (value < 1) throw std::logic_error("shared mutex");
@@ -578,6 +581,7 @@ TEST_CASE("all kinds of waits are simulated", "[testing]") {
         auto f = runnel::async([] { return 4; });
         if (f.get() != 4) throw std::logic_error("async");
     });
+    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("several threads simulate at once", "[testing]") {
