@@ -3,7 +3,9 @@
 //
 //   Layer   0
 //   Seam    a test program may define RUNNEL_ATOMIC_HEADER to put a model-checked atomic in place of
-//           std::atomic; the shipping algorithms then run under it unchanged.
+//           std::atomic; the shipping algorithms then run under it unchanged. It then defines
+//           RUNNEL_MODEL, too: the namespace of what takes the place of the futex, the clock, a spin
+//           loop's pause and the thread's own state (platform, spin_lock and this_worker.hpp).
 #pragma once
 
 #if defined(RUNNEL_ATOMIC_HEADER)

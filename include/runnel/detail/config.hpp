@@ -101,7 +101,8 @@ struct source_place {
 
 /// Tells the processor that this is a spin loop.
 RUNNEL_ALWAYS_INLINE void cpu_relax() noexcept {
-#if defined(__x86_64__)
+#if defined(RUNNEL_MODEL)  // no time passes in a model: see atomic.hpp
+#elif defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("isb" ::: "memory");

@@ -35,7 +35,11 @@ using time_point = clock::time_point;
 
 inline constexpr time_point no_deadline = time_point::max();
 
+#if defined(RUNNEL_MODEL)
+inline time_point now() noexcept { return RUNNEL_MODEL::clock_now(); }
+#else
 inline time_point now() noexcept { return clock::now(); }
+#endif
 
 constexpr std::uint64_t milliseconds(time_point t) noexcept {
     return static_cast<std::uint64_t>(
@@ -81,6 +85,9 @@ time_point to_time_point(std::chrono::time_point<Clock, Dur> tp) noexcept {
 /// Sleeps while `word` holds `expected`, at most until `deadline`. May return early for no reason.
 RUNNEL_NOINLINE inline int futex_wait(const atomic<std::uint32_t>& word, std::uint32_t expected,
                                       time_point deadline = no_deadline) noexcept {
+#if defined(RUNNEL_MODEL)
+    return RUNNEL_MODEL::futex_wait(word, expected, deadline);
+#else
     timespec ts{};
     timespec* limit = nullptr;
     if (deadline != no_deadline) {
@@ -94,11 +101,16 @@ RUNNEL_NOINLINE inline int futex_wait(const atomic<std::uint32_t>& word, std::ui
     const long r = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
                              limit, nullptr, FUTEX_BITSET_MATCH_ANY);
     return r < 0 ? -errno : 0;
+#endif
 }
 
 /// Wakes up to `n` sleepers of `word`. The word may already be gone: its address alone counts.
 RUNNEL_NOINLINE inline void futex_wake(const atomic<std::uint32_t>* word, int n = 1) noexcept {
+#if defined(RUNNEL_MODEL)
+    RUNNEL_MODEL::futex_wake(word, n);
+#else
     ::syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, nullptr, nullptr, 0);
+#endif
 }
 
 // ---- chance ----

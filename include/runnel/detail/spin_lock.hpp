@@ -24,6 +24,9 @@ namespace detail {
 class spin_wait {
 public:
     void pause() noexcept {
+#if defined(RUNNEL_MODEL)
+        RUNNEL_MODEL::pause();  // until another thread has written: see atomic.hpp
+#endif
         if (++turns_ % 64 != 0) {
             cpu_relax();
         } else if (turns_ < 64 * 64) {

@@ -47,42 +47,54 @@ struct thread_state {
     const duration::rep* simulated_clock = nullptr;  // nanoseconds since the start, in a simulation
 };
 
+#if defined(RUNNEL_MODEL)
+// The threads of a model share one of the system's: it keeps their states apart. See atomic.hpp.
+inline thread_state& state_of_this_thread() noexcept {
+    return RUNNEL_MODEL::of_this_thread<thread_state>();
+}
+#else
 RUNNEL_API inline constinit thread_local thread_state this_thread_state{};
+
+/// For the functions below alone: they are not inlined, this is.
+RUNNEL_ALWAYS_INLINE RUNNEL_NO_TSAN thread_state& state_of_this_thread() noexcept {
+    return this_thread_state;
+}
+#endif
 
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline worker* current_worker() noexcept {
     asm volatile("" ::: "memory");  // not pure: two calls may not be merged
-    return this_thread_state.current;
+    return state_of_this_thread().current;
 }
 
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_current_worker(worker* w) noexcept {
     asm volatile("" ::: "memory");
-    this_thread_state.current = w;
+    state_of_this_thread().current = w;
 }
 
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline goroutine* blocked_goroutine() noexcept {
     asm volatile("" ::: "memory");
-    return this_thread_state.blocked;
+    return state_of_this_thread().blocked;
 }
 
 /// Inside blocking(): the thread is no worker, and what runs on it is still goroutine `g`.
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void enter_blocked(goroutine* g) noexcept {
     asm volatile("" ::: "memory");
-    this_thread_state.current = nullptr;
-    this_thread_state.blocked = g;
+    state_of_this_thread().current = nullptr;
+    state_of_this_thread().blocked = g;
 }
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void leave_blocked(worker* w) noexcept {
     asm volatile("" ::: "memory");
-    this_thread_state.blocked = nullptr;
-    this_thread_state.current = w;
+    state_of_this_thread().blocked = nullptr;
+    state_of_this_thread().current = w;
 }
 
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline int sanitizer_depth() noexcept {
     asm volatile("" ::: "memory");
-    return this_thread_state.sanitizer_depth;
+    return state_of_this_thread().sanitizer_depth;
 }
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_sanitizer_depth(int depth) noexcept {
     asm volatile("" ::: "memory");
-    this_thread_state.sanitizer_depth = depth;
+    state_of_this_thread().sanitizer_depth = depth;
 }
 
 /// How long the simulation on this thread has lasted in its own time; null outside.
@@ -98,7 +110,7 @@ RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_simulated_clock(const duration::r
 /// For code that is not on a goroutine: the thread cannot change under it.
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline thread_state& unmigrated_thread_state() noexcept {
     asm volatile("" ::: "memory");
-    return this_thread_state;
+    return state_of_this_thread();
 }
 
 /// Has `f`, or nothing, called when this thread ends, or when it calls exit(): that is before static
@@ -133,7 +145,7 @@ RUNNEL_NOINLINE inline bool destroy_locals_at_thread_end(void (*destroy)() noexc
 /// A random number of this thread; for foreign threads, workers have a source of their own.
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline std::uint32_t thread_random() noexcept {
     asm volatile("" ::: "memory");
-    thread_state& t = this_thread_state;
+    thread_state& t = state_of_this_thread();
     if (!t.seeded) {
         t.seeded = true;
         std::uint64_t seed = static_cast<std::uint64_t>(now().time_since_epoch().count()) ^

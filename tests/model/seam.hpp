@@ -1,0 +1,75 @@
+// tests/model/seam.hpp — what the library sees in place of std::atomic, the futex, the clock and its thread.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   A model test is compiled with RUNNEL_ATOMIC_HEADER naming this file and RUNNEL_MODEL naming the
+//   namespace of its functions: the shipping algorithms then run under the checker, unchanged.
+#pragma once
+
+#include <array>
+#include <chrono>
+
+#include <model/checker.hpp>
+
+namespace model {
+
+/// Of the library, a model thread is a foreign thread: it waits in thread_parker, that is here.
+template <class Word>
+int futex_wait(const Word& word, typename Word::value_type expected,
+               std::chrono::steady_clock::time_point deadline) noexcept {
+    if (!inside()) return -EAGAIN;
+    const bool endless = deadline == std::chrono::steady_clock::time_point::max();
+    return the_engine.sleep(word.where(), &word, expected,
+                            endless ? engine::for_ever : deadline.time_since_epoch().count());
+}
+/// Only the address counts, as in the kernel.
+inline void futex_wake(const void* word, int n) noexcept {
+    if (!inside()) return;
+    the_engine.point();
+    the_engine.wake(word, n);
+}
+
+inline std::chrono::steady_clock::time_point clock_now() noexcept {
+    return std::chrono::steady_clock::time_point(
+        std::chrono::steady_clock::duration(the_engine.now()));
+}
+
+/// One State for each thread of the model, as new in each execution, and one for what is outside.
+template <class State>
+State& of_this_thread() noexcept {
+    struct all {
+        std::array<State, max_threads + 1> of;
+        all() {
+            detail::at_start().push_back([] { every().renew(); });
+        }
+        static all& every() {
+            static all states;
+            return states;
+        }
+        void renew() {
+            for (State& s : of) {
+                std::destroy_at(&s);
+                ::new (static_cast<void*>(&s)) State{};
+            }
+        }
+    };
+    return all::every().of[static_cast<std::size_t>(running + 1)];
+}
+
+}  // namespace model
+
+namespace runnel {
+inline namespace v0 {
+namespace detail {
+
+template <class T>
+using atomic = model::atomic<T>;
+
+using std::memory_order_acq_rel;
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_release;
+using std::memory_order_seq_cst;
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace runnel
