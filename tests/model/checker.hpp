@@ -56,6 +56,8 @@ struct options {
     int preemptions = 3;
     std::uint64_t most_executions = 3'000'000;
     int stale_reads = std::numeric_limits<int>::max();  // that an execution may have
+    int same_stale_reads =
+        3;                // of one store by one thread: then it sees a newer one, as all do in time
     int spurious = 0;     // so many weak compare-exchanges fail, or futex waits end, for no reason
     int clock_jumps = 0;  // so often the clock is found to have gone on by clock_jump
     int most_steps = 2000;  // of an execution; beyond, it is taken for endless
@@ -136,7 +138,8 @@ struct weakening {
                std::strcmp(s.file, where.file) == 0;
     }
     std::string text() const {
-        return std::string(where.base()) + " " + where.function + ": " + to_string(kind) + " " +
+        const std::string name(where.function, std::strcspn(where.function, "<"));
+        return std::string(where.base()) + " " + name + ": " + to_string(kind) + " " +
                to_string(from) + " -> " + to_string(to);
     }
 };
@@ -290,7 +293,8 @@ private:
         int steps = 0;
         const void* asleep_on = nullptr;
         std::int64_t deadline = for_ever;
-        std::array<std::uint8_t, 4> recent{};  // locations read since the last pause
+        std::array<std::uint8_t, max_locations> repeats{};  // stale reads of the store in now.at
+        std::array<std::uint8_t, 4> recent{};               // locations read since the last pause
         int recent_count = 0;
     };
     struct store_record {
@@ -540,9 +544,16 @@ inline std::uint64_t engine::load(int where, order o, const site& s) noexcept {
     thread& t = threads_[running];
     location& l = all_locations_[static_cast<std::size_t>(where)];
     const int newest = l.count - 1;
-    const int ways = stale_reads_ == options_.stale_reads ? 1 : newest - floor_of(t, where, o) + 1;
-    const int behind = choose(ways);
-    if (behind != 0) ++stale_reads_;
+    const auto w = static_cast<std::size_t>(where);
+    int oldest = floor_of(t, where, o);
+    if (oldest < newest && t.repeats[w] >= options_.same_stale_reads) ++oldest;
+    const int behind = choose(stale_reads_ == options_.stale_reads ? 1 : newest - oldest + 1);
+    if (behind != 0) {
+        ++stale_reads_;
+        t.repeats[w] = newest - behind == t.now.at[w] ? t.repeats[w] + 1 : 1;
+    } else {
+        t.repeats[w] = 0;
+    }
     read(t, where, newest - behind, o);
     const std::uint64_t value = at(l, newest - behind).value;
     record(op::load, o, where, value, 0, behind, s);
@@ -1142,31 +1153,63 @@ result explore(const options& o, Arguments&&... arguments) {
 
 // ---- 8. weakenings ----
 
-/// Weakens each memory order that the program uses in files that contain `in`, one at a time, and
-/// returns those that no execution within `o` needed: "run_queue.hpp push: load acquire -> relaxed".
-template <class Program, class... Arguments>
-std::vector<std::string> survivors(const options& o, const char* in, int& tried,
-                                   Arguments&&... arguments) {
-    engine& e = the_engine;
-    std::vector<weakening> all;
-    e.collected = &all;
-    options once = o;
-    once.most_executions = std::min<std::uint64_t>(o.most_executions, 200'000);
-    const result baseline = explore<Program>(once, arguments...);
-    e.collected = nullptr;
-    std::vector<std::string> left;
-    if (baseline.failed) return {baseline.trace};
-    tried = 0;
-    for (const weakening& w : all) {
-        if (std::strstr(w.where.file, in) == nullptr) continue;
-        ++tried;
-        e.mutation = &w;
-        if (!explore<Program>(o, arguments...).failed) left.push_back(w.text());
-        e.mutation = nullptr;
+/// Weakens each memory order that programs use in the files `in`, one at a time: which of them does some
+/// execution need?
+class weakenings {
+public:
+    explicit weakenings(std::vector<const char*> in) : in_(std::move(in)) {}
+
+    /// Those that an earlier program has shown to be needed are not tried again.
+    template <class Program, class... Arguments>
+    void try_all(const options& o, Arguments&&... arguments) {
+        engine& e = the_engine;
+        std::vector<weakening> all;
+        e.collected = &all;
+        const result baseline = explore<Program>(o, arguments...);
+        e.collected = nullptr;
+        if (baseline.failed) all.clear();  // says nothing: the program's own test fails
+        for (const weakening& w : all) {
+            const auto is_here = [&](const char* name) {
+                return std::strcmp(w.where.base(), name) == 0;
+            };
+            if (std::none_of(in_.begin(), in_.end(), is_here)) continue;
+            auto at = std::find_if(found_.begin(), found_.end(), [&](const finding& f) {
+                return f.what.to == w.to && f.what.hits(w.where, w.kind, w.from);
+            });
+            if (at == found_.end()) at = found_.insert(at, {w, {}});
+            if (!at->failure.empty()) continue;
+            e.mutation = &w;
+            at->failure = explore<Program>(o, arguments...).failure;
+            e.mutation = nullptr;
+        }
     }
-    std::sort(left.begin(), left.end());
-    left.erase(std::unique(left.begin(), left.end()), left.end());
-    return left;
-}
+    std::size_t tried() const noexcept { return found_.size(); }
+    /// "run_queue.hpp push: store release -> relaxed", sorted.
+    std::vector<std::string> not_needed() const {
+        std::vector<std::string> left;
+        for (const finding& f : found_) {
+            if (f.failure.empty()) left.push_back(f.what.text());
+        }
+        std::sort(left.begin(), left.end());
+        return left;
+    }
+    /// All of them, with the line and what was found, a line each.
+    std::string text() const {
+        std::string all;
+        for (const finding& f : found_) {
+            all += f.what.text() + ", line " + std::to_string(f.what.where.line) + ": " +
+                   (f.failure.empty() ? "not needed" : f.failure) + "\n";
+        }
+        return all;
+    }
+
+private:
+    struct finding {
+        weakening what;
+        std::string failure;  // without it
+    };
+    std::vector<const char*> in_;
+    std::vector<finding> found_;
+};
 
 }  // namespace model

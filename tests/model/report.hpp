@@ -1,0 +1,34 @@
+// tests/model/report.hpp — a model's result as Catch2 shows it.
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <model/checker.hpp>
+#include <support/catch.hpp>
+
+namespace model {
+
+/// Explores, prints the figures, asserts that nothing failed and that the space was walked to its end.
+template <class Program, class... Arguments>
+void require_clean(const char* part, const options& o, Arguments&&... arguments) {
+    const result r = explore<Program>(o, arguments...);
+    std::printf("%-44s bound %d: %9llu executions%s\n", part, o.preemptions,
+                static_cast<unsigned long long>(r.executions), r.exhausted ? ", all" : "");
+    INFO(r.trace);
+    REQUIRE_FALSE(r.failed);
+    CHECK(r.exhausted);
+}
+
+/// Asserts that of all weakenings exactly these are not needed.
+inline void require_needed(const weakenings& w, const std::vector<std::string>& but) {
+    std::printf("  %zu weakenings tried, %zu not needed\n", w.tried(), w.not_needed().size());
+    if (std::getenv("MODEL_VERBOSE") != nullptr) std::fputs(w.text().c_str(), stdout);
+    CHECK(w.tried() > 0);
+    CHECK(w.not_needed() == but);
+}
+
+}  // namespace model
