@@ -100,10 +100,13 @@ private:
         }
         for (;;) {
             basic_wait_lock guard(state_, done);
-            std::uint64_t s = word().load(memory_order_relaxed);  // [CD-1] the lock acquired
+            // [CD-1] The lock has acquired what was counted before it. What is counted while we hold it
+            // is seen by these two: it may come to zero then.
+            std::uint64_t s = word().load(memory_order_acquire);
             while (counter(s) != 0 && (s & waiting) == 0) {
                 // In the same step as we see that it is not zero, or nobody would be responsible.
-                if (word().compare_exchange_weak(s, s | waiting, memory_order_relaxed)) {
+                if (word().compare_exchange_weak(s, s | waiting, memory_order_relaxed,
+                                                 memory_order_acquire)) {
                     s |= waiting;
                 }
             }
