@@ -23,12 +23,12 @@ void require_clean(const char* part, const options& o, Arguments&&... arguments)
     CHECK(r.exhausted);
 }
 
-/// Asserts that of all weakenings exactly these are not needed.
+/// Asserts that of all weakenings exactly these are not needed. Many are needed for plain memory alone.
 inline void require_needed(const weakenings& w, const std::vector<std::string>& but) {
     std::printf("  %zu weakenings tried, %zu not needed\n", w.tried(), w.not_needed().size());
     if (std::getenv("MODEL_VERBOSE") != nullptr) std::fputs(w.text().c_str(), stdout);
     CHECK(w.tried() > 0);
-    CHECK(w.not_needed() == but);
+    if (checks_plain_accesses) CHECK(w.not_needed() == but);
 }
 
 }  // namespace model

@@ -18,41 +18,37 @@ int futex_wait(const Word& word, typename Word::value_type expected,
                std::chrono::steady_clock::time_point deadline) noexcept {
     if (!inside()) return -EAGAIN;
     const bool endless = deadline == std::chrono::steady_clock::time_point::max();
-    return the_engine.sleep(word.where(), &word, expected,
-                            endless ? engine::for_ever : deadline.time_since_epoch().count());
+    return engine::sleep(word.where(), &word, expected,
+                         endless ? engine::for_ever : deadline.time_since_epoch().count());
 }
 /// Only the address counts, as in the kernel.
 inline void futex_wake(const void* word, int n) noexcept {
     if (!inside()) return;
-    the_engine.point();
-    the_engine.wake(word, n);
+    engine::point();
+    engine::wake(word, n);
 }
 
 inline std::chrono::steady_clock::time_point clock_now() noexcept {
     return std::chrono::steady_clock::time_point(
-        std::chrono::steady_clock::duration(the_engine.now()));
+        std::chrono::steady_clock::duration(engine::now()));
 }
 
 /// One State for each thread of the model, as new in each execution, and one for what is outside.
 template <class State>
+struct states {
+    static inline State outside{};
+    static inline std::array<State*, max_threads> of{};
+
+    static void renew() {
+        for (State*& s : of) s = ::new (engine::allocate(sizeof(State), alignof(State))) State{};
+    }
+    static inline const bool renewed_at_start = (engine::at_start(renew), true);
+};
+template <class State>
 State& of_this_thread() noexcept {
-    struct all {
-        std::array<State, max_threads + 1> of;
-        all() {
-            detail::at_start().push_back([] { every().renew(); });
-        }
-        static all& every() {
-            static all states;
-            return states;
-        }
-        void renew() {
-            for (State& s : of) {
-                std::destroy_at(&s);
-                ::new (static_cast<void*>(&s)) State{};
-            }
-        }
-    };
-    return all::every().of[static_cast<std::size_t>(running + 1)];
+    static_cast<void>(states<State>::renewed_at_start);
+    return inside() ? *states<State>::of[static_cast<std::size_t>(engine::running)]
+                    : states<State>::outside;
 }
 
 }  // namespace model

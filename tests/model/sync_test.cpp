@@ -1,0 +1,231 @@
+// tests/model/sync_test.cpp — countdown, mutex, once and semaphore under the model checker.
+// SPDX-License-Identifier: BSL-1.0
+#include <runnel/detail/countdown.hpp>
+#include <runnel/mutex.hpp>
+#include <runnel/once.hpp>
+#include <runnel/semaphore.hpp>
+
+#include <model/shipping.hpp>
+
+namespace {
+
+using namespace runnel::detail;
+using namespace std::chrono_literals;
+
+// ---- countdown ----
+
+/// The last of those who wait destroys it. `Waiters` wait for the other threads.
+template <int Threads, int Waiters>
+struct counted : model::shipping {
+    static constexpr int threads = Threads;
+    static constexpr int workers = Threads - Waiters;
+    bool with_deadline;
+    model::mortal<countdown> count{static_cast<std::uint32_t>(workers)};
+    model::atomic<int> left{Waiters};
+    model::var<int> data[workers];
+
+    explicit counted(bool d) : with_deadline(d) { model::name(*count, "count"); }
+    void run(int me) {
+        if (me < workers) {
+            data[me] = 1;
+            model::check(count->subtract(1), "the counter fell below zero");
+            return;
+        }
+        wait_outcome o = wait_outcome::timed_out;
+        if (with_deadline) {
+            const time_point deadline = now() + 1s;
+            o = count->wait_until(deadline, nullptr, wait_reason::wait_group);
+            model::check(o == wait_outcome::ok || now() >= deadline, "it timed out early");
+        }
+        if (o == wait_outcome::timed_out) {
+            o = count->wait_until(no_deadline, nullptr, wait_reason::wait_group);
+        }
+        model::check(o == wait_outcome::ok, "a wait without limit did not end well");
+        for (const auto& d : data) model::check(d == 1, "what a worker did is not seen");
+        if (left.fetch_sub(1, memory_order_acq_rel) == 1) count.end();
+    }
+};
+
+/// It counts up again while another counts down.
+struct counted_up : model::shipping {
+    static constexpr int threads = 3;
+    countdown count{1};
+    model::var<int> data[2];
+
+    counted_up() { model::name(count, "count"); }
+    void run(int me) {
+        if (me == 0) {
+            model::check(count.add(1) == countdown::added::ok, "a valid add was refused");
+            data[0] = 1;
+            count.subtract(1);
+            data[1] = 1;
+            count.subtract(1);
+        } else if (me == 1) {
+            count.wait_until(no_deadline, nullptr, wait_reason::wait_group);
+            model::check(data[0] == 1 && data[1] == 1, "what was counted is not seen");
+        } else {
+            count.wait_until(now() + 1s, nullptr, wait_reason::wait_group);
+        }
+    }
+    void end() { model::check(count.is_zero(), "the counter is not zero, or somebody is marked"); }
+};
+
+TEST_CASE("countdown: nobody waits for ever, and whoever has waited may destroy it",
+          "[model][countdown]") {
+    model::require_clean<counted<2, 1>>("countdown, 1 waits", {.preemptions = 4}, false);
+    model::require_clean<counted<2, 1>>("countdown, 1 waits with a deadline", {.preemptions = 4},
+                                        true);
+    model::require_clean<counted<3, 1>>("countdown, 1 waits for 2", {.preemptions = 3}, false);
+    model::require_clean<counted<3, 2>>("countdown, 2 wait for 1", {.preemptions = 2}, false);
+    model::require_clean<counted<3, 2>>("countdown, 2 wait with deadlines",
+                                        {.preemptions = 1, .stale_reads = 1}, true);
+    model::require_clean<counted_up>("countdown, counts up again",
+                                     {.preemptions = 2, .stale_reads = 2});
+}
+
+TEST_CASE("countdown needs its memory orders", "[model][countdown]") {
+    model::weakenings w({"countdown.hpp", "word_lock.hpp", "thread_parker.hpp", "park.hpp"});
+    w.try_all<counted<2, 1>>({.preemptions = 3}, false);
+    w.try_all<counted<2, 1>>({.preemptions = 3}, true);
+    w.try_all<counted<3, 1>>({.preemptions = 2}, false);
+    w.try_all<counted<3, 2>>({.preemptions = 2}, false);
+    w.try_all<counted<3, 2>>({.preemptions = 1, .stale_reads = 1}, true);
+    // Of a thread that waits all claims are under the lock of its queue, or its own.
+    model::require_needed(
+        w, {"park.hpp claim: cas acq_rel -> acquire", "park.hpp claim: cas acq_rel -> release"});
+}
+
+// ---- mutex ----
+
+template <int Threads>
+struct mutually_excluded : model::shipping {
+    static constexpr int threads = Threads;
+    bool with_deadline;
+    model::mortal<runnel::mutex> m;
+    model::atomic<int> left{Threads};
+    model::var<int> counter{0};
+    model::var<bool> inside{false};
+    int sections = 0;
+
+    explicit mutually_excluded(bool d) : with_deadline(d) { model::name(*m, "mutex"); }
+    void run(int me) {
+        if (with_deadline && me == 0) {
+            if (m->try_lock_for(1s)) section();
+        } else {
+            m->lock();
+            section();
+        }
+    }
+    void section() {
+        model::check(!inside, "two are inside");
+        inside = true;
+        counter = counter + 1;
+        ++sections;
+        inside = false;
+        m->unlock();
+    }
+    void end() {
+        model::check(counter == sections, "a section was lost");
+        model::check(m->try_lock(), "the mutex was left locked");
+    }
+};
+
+/// Each unlocks and is done with it; the last one to have had it destroys it.
+struct mutex_goes : model::shipping {
+    static constexpr int threads = 2;
+    model::mortal<runnel::mutex> m;
+    model::var<int> turns{0};
+
+    mutex_goes() { model::name(*m, "mutex"); }
+    void run(int) {
+        m->lock();
+        turns = turns + 1;
+        const bool last = turns == 2;
+        m->unlock();
+        if (last) m.end();
+    }
+};
+
+TEST_CASE("mutex lets one in at a time and leaves nobody waiting", "[model][mutex]") {
+    model::require_clean<mutually_excluded<2>>("mutex, 2 threads", {.preemptions = 3}, false);
+    model::require_clean<mutually_excluded<2>>("mutex, 2 threads, a deadline", {.preemptions = 3},
+                                               true);
+    model::require_clean<mutually_excluded<3>>("mutex, 3 threads",
+                                               {.preemptions = 2, .stale_reads = 1}, false);
+    model::require_clean<mutually_excluded<3>>(
+        "mutex, 3 threads, one starves", {.preemptions = 1, .stale_reads = 1, .clock_jumps = 1},
+        false);
+    model::require_clean<mutex_goes>("mutex, destroyed by the last", {.preemptions = 3});
+}
+
+TEST_CASE("mutex needs its memory orders", "[model][mutex]") {
+    model::weakenings w({"mutex.hpp", "word_lock.hpp"});
+    w.try_all<mutually_excluded<2>>({.preemptions = 3}, false);
+    w.try_all<mutually_excluded<2>>({.preemptions = 3}, true);
+    w.try_all<mutually_excluded<3>>({.preemptions = 1, .stale_reads = 1, .clock_jumps = 1}, false);
+    model::require_needed(w, {});
+}
+
+// ---- once ----
+
+struct called_once : model::shipping {
+    static constexpr int threads = 3;
+    model::mortal<runnel::once> o;
+    model::atomic<int> left{threads};
+    model::var<int> value{0};
+    int calls = 0;
+
+    called_once() { model::name(*o, "once"); }
+    void run(int) {
+        o->call([&] {
+            ++calls;
+            value = 7;
+        });
+        model::check(value == 7, "what the function did is not seen");
+        if (left.fetch_sub(1, memory_order_acq_rel) == 1) o.end();
+    }
+    void end() { model::check(calls == 1, "the function did not run once"); }
+};
+
+TEST_CASE("once runs its function once, and all see what it did", "[model][once]") {
+    model::require_clean<called_once>("once, 3 threads", {.preemptions = 2});
+    model::weakenings w({"once.hpp", "word_lock.hpp"});
+    w.try_all<called_once>({.preemptions = 2});
+    // The first has nobody to see anything of.
+    model::require_needed(w, {"once.hpp begin: cas acquire -> relaxed"});
+}
+
+// ---- semaphore ----
+
+template <int Threads>
+struct permitted : model::shipping {
+    static constexpr int threads = Threads;
+    bool with_deadline;
+    runnel::semaphore s{2};
+    model::var<int> data{0};
+
+    explicit permitted(bool d) : with_deadline(d) { model::name(s, "semaphore"); }
+    void run(int me) {
+        const int wants = me == 0 ? 1 : 2;
+        if (with_deadline && me == 1) {
+            if (!s.try_acquire_for(1s, wants)) return;
+        } else {
+            s.acquire(wants);
+        }
+        if (wants == 2) data = data + 1;
+        s.release(wants);
+    }
+    void end() { model::check(s.try_acquire(2), "a permit was lost"); }
+};
+
+TEST_CASE("semaphore loses no permit and leaves nobody waiting", "[model][semaphore]") {
+    model::require_clean<permitted<2>>("semaphore, 2 threads", {.preemptions = 3}, false);
+    model::require_clean<permitted<2>>("semaphore, 2 threads, a deadline", {.preemptions = 3},
+                                       true);
+    model::require_clean<permitted<3>>("semaphore, 3 threads", {.preemptions = 1, .stale_reads = 1},
+                                       false);
+    model::require_clean<permitted<3>>("semaphore, 3 threads, a deadline",
+                                       {.preemptions = 1, .stale_reads = 1}, true);
+}
+
+}  // namespace
