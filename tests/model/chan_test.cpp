@@ -79,12 +79,35 @@ struct sent_in_a_row : values {
     void end() { settle(c); }
 };
 
+/// A receive makes room, and a sender that waits gets it: no other receive is needed.
+struct room_is_given : values {
+    static constexpr int threads = 2;
+    runnel::chan<int> c = runnel::make_chan<int>(1);
+    model::atomic<bool> both_sent{false};
+
+    void run(int me) {
+        if (me == 0) {
+            for (int i = 1; i <= 2; ++i) {
+                prepare(i);
+                c.send(i);
+                values::sent[static_cast<std::size_t>(i)] = 1;
+            }
+            both_sent.store(true, memory_order_release);
+        } else {
+            use(*c.recv());
+            model::await([&] { return both_sent.load(memory_order_acquire); });
+        }
+    }
+    void end() { settle(c); }
+};
+
 TEST_CASE("what is sent is received once, with what was done before", "[model][chan]") {
     model::require_clean<sent<2>>("chan, unbuffered", {.preemptions = 4}, 0U);
     model::require_clean<sent<2>>("chan, buffer of 1", {.preemptions = 4}, 1U);
     model::require_clean<sent<3>>("chan, unbuffered, 2 senders", {.preemptions = 2}, 0U);
     model::require_clean<sent<3>>("chan, buffer of 1, 2 senders", {.preemptions = 2}, 1U);
     model::require_clean<sent_in_a_row>("chan, buffer of 1, 3 values", {.preemptions = 3});
+    model::require_clean<room_is_given>("chan, room for a sender that waits", {.preemptions = 3});
 }
 
 // ---- limits and tries ----

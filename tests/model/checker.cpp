@@ -93,7 +93,7 @@ public:
         body_ = f;
         depth_ = events_ = 0;
         locations_ = stores_ = 0;
-        preemptions_ = stale_reads_ = spurious_ = jumps_ = 0;
+        preemptions_ = stale_reads_ = spurious_ = jumps_ = timeouts_ = 0;
         clock_ = first_moment;
         sequential_ = view{};
         range_count_ = 0;
@@ -273,7 +273,8 @@ private:
             case state::pausing:
                 return sees_change(t);
             case state::sleeping:
-                return t.woken || t.deadline != for_ever || spurious_ < options_.spurious;
+                return t.woken || spurious_ < options_.spurious ||
+                       (t.deadline != for_ever && timeouts_ < options_.timeouts);
             case state::done:
                 break;
         }
@@ -295,6 +296,11 @@ private:
         for (int i = 0; i < thread_count_; ++i) {
             if (enabled(i)) able[n++] = i;
             unfinished = unfinished || threads_[i].is != state::done;
+        }
+        // Time passes if nothing else can happen.
+        for (int i = 0; i < thread_count_ && n == 0; ++i) {
+            if (threads_[i].is == state::sleeping && threads_[i].deadline != for_ever)
+                able[n++] = i;
         }
         if (n == 0) {
             if (unfinished) fail_here("deadlock");
@@ -419,6 +425,7 @@ private:
     int stale_reads_ = 0;
     int spurious_ = 0;
     int jumps_ = 0;
+    int timeouts_ = 0;
     std::int64_t clock_ = 0;
     view
         sequential_;  // what all sequentially consistent operations have seen; its clock is not used
@@ -664,6 +671,7 @@ int machine::sleep(int where, const void* address, std::uint64_t expected,
     t.asleep_on = nullptr;
     if (t.woken) return 0;
     if (deadline != for_ever) {
+        ++timeouts_;
         clock_ = std::max(clock_, deadline);
         record(op::time, std::memory_order_relaxed, where, 0, 0, 0, site{});
         return -ETIMEDOUT;
@@ -811,10 +819,9 @@ void machine::collect(order o, op k, const site& s) {
     }
 }
 
-/// A failed assertion of the library itself ends the process: at least with the way there.
-void print_trace_on_abort(int) {
-    const std::string text = the_machine.trace();
-    static_cast<void>(!::write(2, text.data(), text.size()));
+/// The library's own assertions end in abort(), which is left by a jump.
+void fail_on_abort(int) {
+    if (running >= 0) the_machine.fail_here("the library's own assertion failed");
 }
 
 }  // namespace
@@ -822,7 +829,10 @@ void print_trace_on_abort(int) {
 // ---- 7. its functions ----
 
 void start(const options& o) {
-    std::signal(SIGABRT, print_trace_on_abort);
+    struct sigaction action{};
+    action.sa_handler = fail_on_abort;
+    action.sa_flags = SA_NODEFER;
+    ::sigaction(SIGABRT, &action, nullptr);
     the_machine.start(o);
 }
 void begin(int threads, void (*body)(void*, int), void*& program, std::size_t size) {

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -49,6 +50,7 @@ struct options {
     int same_stale_reads =
         3;                // of one store by one thread: then it sees a newer one, as all do in time
     int spurious = 0;     // so many weak compare-exchanges fail, or futex waits end, for no reason
+    int timeouts = 2;     // so many deadlines strike though somebody else could go on
     int clock_jumps = 0;  // so often the clock is found to have gone on by clock_jump
     int most_steps = 2000;  // of an execution; beyond, it is taken for endless
     bool print = false;     // the failure, to stderr
@@ -224,6 +226,11 @@ inline void check(bool condition, const char* sentence) noexcept {
 template <class T>
 void name(const T& object, const char* as) noexcept {
     engine::name(std::addressof(object), sizeof object, as);
+}
+/// In headers that mutants.cmake has changed: whether this change is the one that is asked for.
+inline bool mutated(const char* name) noexcept {
+    static const char* const asked_for = std::getenv("MODEL_MUTANT");
+    return asked_for != nullptr && std::strcmp(asked_for, name) == 0;
 }
 /// In a spin loop: goes on once another thread has changed something of what this one has read.
 inline void pause() noexcept {
@@ -528,14 +535,8 @@ public:
     }
     std::size_t tried() const noexcept { return found_.size(); }
     /// "run_queue.hpp push: store release -> relaxed", sorted.
-    std::vector<std::string> not_needed() const {
-        std::vector<std::string> left;
-        for (const finding& f : found_) {
-            if (f.failure.empty()) left.push_back(f.what.text());
-        }
-        std::sort(left.begin(), left.end());
-        return left;
-    }
+    std::vector<std::string> not_needed() const { return texts(false); }
+    std::vector<std::string> needed() const { return texts(true); }
     /// All of them, with the line and what was found, a line each.
     std::string text() const {
         std::string all;
@@ -551,6 +552,15 @@ private:
         weakening what;
         std::string failure;  // without it
     };
+    std::vector<std::string> texts(bool needed) const {
+        std::vector<std::string> all;
+        for (const finding& f : found_) {
+            if (f.failure.empty() != needed) all.push_back(f.what.text());
+        }
+        std::sort(all.begin(), all.end());
+        return all;
+    }
+
     std::vector<const char*> in_;
     std::vector<finding> found_;
 };

@@ -31,4 +31,15 @@ inline void require_needed(const weakenings& w, const std::vector<std::string>& 
     if (checks_plain_accesses) CHECK(w.not_needed() == but);
 }
 
+/// Asserts that of all weakenings these are needed.
+inline void require_among_needed(const weakenings& w, const std::vector<std::string>& these) {
+    std::printf("  %zu weakenings tried, %zu needed\n", w.tried(), w.needed().size());
+    if (std::getenv("MODEL_VERBOSE") != nullptr) std::fputs(w.text().c_str(), stdout);
+    for (const std::string& one : these) {
+        INFO(one);
+        const std::vector<std::string> needed = w.needed();
+        CHECK(std::find(needed.begin(), needed.end(), one) != needed.end());
+    }
+}
+
 }  // namespace model

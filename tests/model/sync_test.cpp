@@ -218,6 +218,59 @@ struct permitted : model::shipping {
     void end() { model::check(s.try_acquire(2), "a permit was lost"); }
 };
 
+/// A large request gives up: the small one behind it goes on, though nobody releases anything.
+struct small_behind_large : model::shipping {
+    static constexpr int threads = 3;
+    runnel::semaphore s{2};
+    model::atomic<bool> held{false}, went{false};
+
+    small_behind_large() { model::name(s, "semaphore"); }
+    void run(int me) {
+        if (me == 0) {
+            s.acquire(1);
+            held.store(true, memory_order_release);
+            model::await([&] { return went.load(memory_order_acquire); });
+            s.release(1);
+            return;
+        }
+        model::await([&] { return held.load(memory_order_acquire); });
+        if (me == 1) {
+            if (s.try_acquire_for(1s, 2)) s.release(2);
+        } else {
+            s.acquire(1);
+            went.store(true, memory_order_release);
+            s.release(1);
+        }
+    }
+    void end() { model::check(s.try_acquire(2), "a permit was lost"); }
+};
+
+/// A wait that a done channel limits, as a context does: nothing is lost, and nothing is touched after.
+struct acquired_or_canceled : model::shipping {
+    static constexpr int threads = 3;
+    runnel::semaphore s{1};
+    chan_core<runnel::unit>* done = chan_core<runnel::unit>::make(0, false);
+    model::var<int> before_close{0};
+
+    acquired_or_canceled() {
+        model::name(s, "semaphore");
+        static_cast<void>(s.try_acquire());
+    }
+    void run(int me) {
+        if (me == 0) {
+            s.release();
+        } else if (me == 1) {
+            before_close = 1;
+            done->close();
+        } else if (s.acquire_until(1, no_deadline, done) == wait_outcome::ok) {
+            s.release();
+        } else {
+            model::check(before_close == 1, "what was done before close is not seen");
+        }
+    }
+    void end() { model::check(s.try_acquire(), "a permit was lost"); }
+};
+
 TEST_CASE("semaphore loses no permit and leaves nobody waiting", "[model][semaphore]") {
     model::require_clean<permitted<2>>("semaphore, 2 threads", {.preemptions = 3}, false);
     model::require_clean<permitted<2>>("semaphore, 2 threads, a deadline", {.preemptions = 3},
@@ -226,6 +279,10 @@ TEST_CASE("semaphore loses no permit and leaves nobody waiting", "[model][semaph
                                        false);
     model::require_clean<permitted<3>>("semaphore, 3 threads, a deadline",
                                        {.preemptions = 1, .stale_reads = 1}, true);
+    model::require_clean<small_behind_large>("semaphore, small behind large",
+                                             {.preemptions = 1, .stale_reads = 1});
+    model::require_clean<acquired_or_canceled>("semaphore, released or canceled",
+                                               {.preemptions = 2, .stale_reads = 2});
 }
 
 }  // namespace

@@ -60,6 +60,33 @@ struct shared : model::shipping {
     }
 };
 
+/// A writer gives up: the reader behind it goes on, though the one before it has not unlocked.
+struct reader_behind_writer : model::shipping {
+    static constexpr int threads = 3;
+    runnel::shared_mutex m;
+    model::atomic<bool> held{false}, went{false};
+
+    reader_behind_writer() { model::name(m, "shared_mutex"); }
+    void run(int me) {
+        if (me == 0) {
+            m.lock_shared();
+            held.store(true, memory_order_release);
+            model::await([&] { return went.load(memory_order_acquire); });
+            m.unlock_shared();
+            return;
+        }
+        model::await([&] { return held.load(memory_order_acquire); });
+        if (me == 1) {
+            if (m.try_lock_for(1s)) m.unlock();
+        } else {
+            m.lock_shared();
+            went.store(true, memory_order_release);
+            m.unlock_shared();
+        }
+    }
+    void end() { model::check(m.try_lock(), "the mutex was left locked"); }
+};
+
 /// Whoever writes after the readers have read knows that nobody comes any more, and destroys it.
 template <int Readers>
 struct shared_goes : model::shipping {
@@ -99,6 +126,8 @@ TEST_CASE("shared_mutex: one writer or many readers, and nobody waits for ever",
                                        {.preemptions = 1, .stale_reads = 1}, 1);
     model::require_clean<shared<3, 1>>("shared_mutex, writer gives up, 2 readers",
                                        {.preemptions = 1, .stale_reads = 1}, 0);
+    model::require_clean<reader_behind_writer>("shared_mutex, a reader behind a writer",
+                                               {.preemptions = 1, .stale_reads = 1});
 }
 
 TEST_CASE("shared_mutex may be destroyed by the last", "[model][shared_mutex]") {

@@ -1,0 +1,262 @@
+// tests/model/idle_test.cpp — the scheduler's protocols of sleeping and ending, under the model checker.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   The functions are the shipping ones; their workers are threads of the model that do not switch
+//   stacks.
+#include <cstdlib>
+
+#include <runnel/detail/dispatch.hpp>
+#include <runnel/detail/scheduler.hpp>
+
+#include <model/shipping.hpp>
+
+namespace {
+
+using namespace runnel::detail;
+using namespace std::chrono_literals;
+
+/// A scheduler with workers that are already there: none is started, none is a thread of the system's.
+template <int Workers>
+struct scheduled : model::shipping {
+    scheduler s;
+    worker workers[Workers];
+
+    explicit scheduled(std::uint32_t places) : s(scheduler_options{.max_procs = places}) {
+        s.all_.store(nullptr);
+        s.next_scheduler_ = nullptr;
+        for (int i = 0; i < Workers; ++i) {
+            workers[i].home = &s;
+            workers[i].index = static_cast<std::uint32_t>(i);
+            s.workers_[i].store(&workers[i]);
+        }
+        s.worker_count_.store(Workers);
+        s.started_.store(true);
+        // Constants here, in all but their type.
+        s.started_.leave_out();
+        s.stopping_.leave_out();
+        s.max_procs_.leave_out();
+        s.worker_count_.leave_out();
+        s.monitor_asleep_.leave_out();
+        for (int i = 0; i < Workers; ++i) s.workers_[i].leave_out();
+        s.root.ended.leave_out();
+        model::name(s.state_, "state");
+        model::name(s.inject_, "inject");
+        model::name(s.keeper_deadline_, "keeper_deadline");
+        model::name(s.timers_, "timers");
+        for (worker& w : workers) {
+            model::name(w.parker, "parker");
+            model::name(w.queue, "ring");
+        }
+    }
+    ~scheduled() { std::free(s.workers_); }
+
+    /// So many hold a place, and so many of those look for work.
+    void hold_places(int active, int spinning) {
+        s.state_.store(static_cast<std::uint64_t>(active) * scheduler::one_active +
+                       static_cast<std::uint64_t>(spinning) * scheduler::one_spinning);
+        for (int i = active; i < Workers; ++i) {
+            workers[i].place.store(worker::place_state::given_up);
+        }
+    }
+};
+
+struct work : goroutine {
+    model::var<int> made{0};
+
+    void init(scheduler& s) {
+        scope.store(&s.root);
+        home = &s;
+        // For dumps, and by whoever holds it.
+        scope.leave_out();
+        state.leave_out();
+    }
+};
+
+// ---- [ID-1] publish, then look ----
+
+/// A worker finds nothing and goes to sleep while a foreign thread makes work.
+struct one_worker : scheduled<1> {
+    static constexpr int threads = 2;
+    work g;
+
+    one_worker() : scheduled(1) {
+        hold_places(1, 0);
+        g.init(s);
+    }
+    void run(int me) {
+        if (me == 0) {
+            set_current_worker(&workers[0]);
+            model::check(s.find_work(&workers[0]) == &g, "it found something else");
+            model::check(g.made == 1, "what was done before is not seen");
+        } else {
+            g.made = 1;
+            s.ready(&g);
+        }
+    }
+};
+
+/// One worker pushes into its own ring and never comes to it; the other was about to sleep.
+struct pushed_and_busy : scheduled<2> {
+    static constexpr int threads = 2;
+    work g;
+
+    explicit pushed_and_busy(bool looking) : scheduled(2) {
+        hold_places(2, looking ? 1 : 0);
+        workers[0].spinning = looking;
+        g.init(s);
+    }
+    void run(int me) {
+        worker& w = workers[me];
+        set_current_worker(&w);
+        if (me == 0) {
+            s.go_idle(&w);
+            model::check(s.steal(&w, false) == &g, "woken for nothing");
+            model::check(g.made == 1, "what was done before is not seen");
+            s.stop_spinning(&w);
+        } else {
+            g.made = 1;
+            s.ready_last(&w, &g);
+        }
+    }
+};
+
+/// Two workers go to sleep while two goroutines are made: whoever finds one wakes the next.
+struct two_workers : scheduled<2> {
+    static constexpr int threads = 3;
+    work g[2];
+
+    two_workers() : scheduled(2) {
+        hold_places(2, 0);
+        for (work& one : g) one.init(s);
+    }
+    void run(int me) {
+        if (me == 2) {
+            for (work& one : g) {
+                one.made = 1;
+                s.ready_global(&one);
+            }
+            return;
+        }
+        worker& w = workers[me];
+        set_current_worker(&w);
+        goroutine* found = s.take_injected(&w, 1);  // as find_work() does, but for the search
+        while (found == nullptr) {
+            s.go_idle(&w);
+            found = s.take_injected(&w, 1);
+        }
+        if (w.spinning) s.stop_spinning(&w);
+        model::check(static_cast<work*>(found)->made == 1, "what was done before is not seen");
+    }
+};
+
+TEST_CASE("ID-1: no worker sleeps while there is work", "[model][scheduler]") {
+    model::require_clean<one_worker>("[ID-1] a worker, a foreign thread", {.preemptions = 3});
+    model::require_clean<pushed_and_busy>("[ID-1] a worker, a busy one", {.preemptions = 3}, false);
+    model::require_clean<pushed_and_busy>("[ID-1] one that looks, a busy one", {.preemptions = 3},
+                                          true);
+    model::require_clean<two_workers>("[ID-1] two workers, a foreign thread",
+                                      {.preemptions = 1, .stale_reads = 1});
+}
+
+// ---- [TK-1] the keeper of the next deadline ----
+
+struct deadline_timer : timer_node {
+    goroutine* g = nullptr;
+};
+
+/// The only worker sleeps as the keeper, for ever or until late; somebody arms an early deadline.
+struct kept : scheduled<1> {
+    static constexpr int threads = 2;
+    static goroutine* strike(timer_node* n) noexcept { return static_cast<deadline_timer*>(n)->g; }
+
+    work g[2];
+    deadline_timer late, early;
+    time_point start = now();
+
+    explicit kept(bool with_late) : scheduled(1) {
+        hold_places(1, 0);
+        for (work& one : g) one.init(s);
+        late.g = &g[0];
+        early.g = &g[1];
+        late.expire = early.expire = strike;
+        if (with_late) s.arm(&late, start + 10s);
+    }
+    void run(int me) {
+        if (me == 0) {
+            set_current_worker(&workers[0]);
+            const goroutine* found = s.find_work(&workers[0]);
+            if (found == &g[0]) found = s.find_work(&workers[0]);  // they came in another order
+            model::check(found == &g[1], "it found something else");
+            model::check(g[1].made == 1, "what was done before is not seen");
+            model::check(now() < start + 10s, "it slept through a deadline");
+        } else {
+            g[1].made = 1;
+            s.arm(&early, start + 1s);
+        }
+    }
+};
+
+TEST_CASE("TK-1: the keeper sleeps through no deadline", "[model][scheduler]") {
+    model::require_clean<kept>("[TK-1] no deadline, then one", {.preemptions = 3}, false);
+    model::require_clean<kept>("[TK-1] a late one, then an early one",
+                               {.preemptions = 3, .timeouts = 0}, true);
+}
+
+// ---- [RS-2] the end of a run ----
+
+/// run() ends its scope while a worker is about to run a goroutine of it.
+struct ended : scheduled<1> {
+    static constexpr int threads = 2;
+    run_scope scope;
+    model::var<int> of_the_run{1};
+    work g;
+
+    ended() : scheduled(1) {
+        hold_places(1, 0);
+        g.init(s);
+        g.scope.store(&scope);
+        s.add_scope(&scope);
+    }
+    void run(int me) {
+        if (me == 0) {
+            worker& w = workers[0];
+            set_current_worker(&w);
+            if (s.admit(&w, &g)) {
+                model::check(of_the_run == 1, "a goroutine runs after its run");
+            }
+            s.announce(&w, nullptr);
+        } else {
+            model::check(s.end_scope(&scope, no_deadline), "it did not wait");
+            of_the_run = 0;
+        }
+    }
+};
+
+TEST_CASE("RS-2: a run waits for whoever still runs its goroutines", "[model][scheduler]") {
+    model::require_clean<ended>("[RS-2] a run ends, a worker starts", {.preemptions = 4});
+}
+
+// ---- what they need ----
+
+TEST_CASE("the protocols need their memory orders", "[model][scheduler]") {
+    model::weakenings w({"scheduler.hpp", "inject_queue.hpp", "timer_queue.hpp"});
+    w.try_all<one_worker>({.preemptions = 2});
+    w.try_all<pushed_and_busy>({.preemptions = 2}, true);
+    w.try_all<kept>({.preemptions = 2}, false);
+    w.try_all<ended>({.preemptions = 3});
+    w.try_all<two_workers>({.preemptions = 1, .stale_reads = 1});
+    // The others are for what is not tried here, or one of two that would do.
+    model::require_among_needed(w, {"inject_queue.hpp empty: load seq_cst -> acquire",
+                                    "inject_queue.hpp push_chain: store seq_cst -> release",
+                                    "scheduler.hpp announce: rmw seq_cst -> acq_rel",
+                                    "scheduler.hpp arm: load seq_cst -> acquire",
+                                    "scheduler.hpp go_idle: rmw seq_cst -> acq_rel",
+                                    "scheduler.hpp go_idle: store seq_cst -> release",
+                                    "scheduler.hpp stop_spinning: rmw seq_cst -> acq_rel",
+                                    "scheduler.hpp wait_until_quiet: load seq_cst -> acquire",
+                                    "scheduler.hpp wake_if_needed: load seq_cst -> acquire",
+                                    "timer_queue.hpp earliest: load seq_cst -> acquire",
+                                    "timer_queue.hpp publish_earliest: store seq_cst -> release"});
+}
+
+}  // namespace

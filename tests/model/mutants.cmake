@@ -1,0 +1,163 @@
+# tests/model/mutants.cmake — each of these changes must be found by the model test that is named with it.
+# SPDX-License-Identifier: BSL-1.0
+#
+#   A second tree of headers gets all of them, each behind model::mutated("its name"); the tests are
+#   compiled once more with that tree, and run with one mutant each. A text that is no longer in its
+#   header, or is there twice, stops the configuration.
+#
+#   mutate(<name> <test> <its case> <what it must say> <header> <text> <text instead>)
+set(mutated_headers "${CMAKE_CURRENT_BINARY_DIR}/mutants")
+set(mutated_tests "")
+set(mutated_list "")
+
+function(mutate name test case says header text instead)
+    set(source "${PROJECT_SOURCE_DIR}/include/runnel/${header}")
+    set(known "${mutated_list}")
+    if(NOT header IN_LIST known)
+        list(APPEND known "${header}")
+        set(mutated_list "${known}" PARENT_SCOPE)
+        file(READ "${source}" all)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+    else()
+        file(READ "${mutated_headers}.next/runnel/${header}" all)
+    endif()
+    string(FIND "${all}" "${text}" first)
+    string(FIND "${all}" "${text}" last REVERSE)
+    if(first EQUAL -1 OR NOT first EQUAL last)
+        message(FATAL_ERROR "mutant ${name}: its text is not once in ${header}")
+    endif()
+    string(REPLACE "${text}" "${instead}" all "${all}")
+    file(WRITE "${mutated_headers}.next/runnel/${header}" "${all}")
+
+    set(tests "${mutated_tests}")
+    if(NOT test IN_LIST tests)
+        list(APPEND tests "${test}")
+        set(mutated_tests "${tests}" PARENT_SCOPE)
+    endif()
+    add_test(NAME model_mutant_${name} COMMAND model_${test}_mutants "${case}")
+    set_tests_properties(model_mutant_${name} PROPERTIES
+        LABELS model TIMEOUT 120 ENVIRONMENT "MODEL_MUTANT=${name}" PASS_REGULAR_EXPRESSION "${says}")
+endfunction()
+
+# ---- locks and queues ----
+mutate(word_lock_store locks "word_lock*" "a bit was lost" detail/word_lock.hpp
+    "        word.fetch_and(static_cast<Word>(~held),"
+    "        if (::model::mutated(\"word_lock_store\")) {
+            word.store(0, memory_order_release);
+            return;
+        }
+        word.fetch_and(static_cast<Word>(~held),")
+mutate(try_lock_by_store locks "spin_lock*" "data race|two are inside" detail/spin_lock.hpp
+    "        return !locked_.load(memory_order_relaxed)"
+    "        if (::model::mutated(\"try_lock_by_store\")) {
+            if (locked_.load(memory_order_acquire)) return false;
+            locked_.store(true, memory_order_relaxed);
+            return true;
+        }
+        return !locked_.load(memory_order_relaxed)")
+mutate(parker_no_loop locks "thread_parker*" "what the waker wrote is not seen|data race|deadlock" detail/thread_parker.hpp
+    "            const int r = futex_wait(word_, empty, deadline);"
+    "            const int r = futex_wait(word_, empty, deadline);
+            if (::model::mutated(\"parker_no_loop\") && r != -ETIMEDOUT) return true;")
+mutate(pop_by_store queues "run_queue loses*" "data race|taken twice" detail/run_queue.hpp
+    "            // [RQ-2] gives the slot back to push()."
+    "            if (::model::mutated(\"pop_by_store\")) {
+                head_.store(h + 1, memory_order_release);
+                return item;
+            }
+            // [RQ-2] gives the slot back to push().")
+
+# ---- waiting ----
+mutate(countdown_mark_blindly sync "countdown: nobody*" "deadlock" detail/countdown.hpp
+    "            if ((s & waiting) == 0) return wait_outcome::ok;"
+    "            if (::model::mutated(\"countdown_mark_blindly\")) word().fetch_or(waiting, memory_order_acquire);
+            else if ((s & waiting) == 0) return wait_outcome::ok;")
+mutate(countdown_unmarked sync "countdown: nobody*" "deadlock" detail/countdown.hpp
+    "                    s |= waiting;"
+    "                    s |= waiting;
+                    if (::model::mutated(\"countdown_unmarked\")) word().fetch_and(~waiting, memory_order_relaxed);")
+mutate(mutex_mark_after sync "mutex lets*" "deadlock" mutex.hpp
+    "        if ((s & locked) == 0) {
+            guard.unlock();"
+    "        if (::model::mutated(\"mutex_mark_after\")) state_.word.fetch_or(mark, memory_order_relaxed);
+        else if ((s & locked) == 0) {
+            guard.unlock();")
+mutate(mutex_wakes_nobody sync "mutex lets*" "deadlock" mutex.hpp
+    "        next |= woken;"
+    "        next |= woken;
+        if (::model::mutated(\"mutex_wakes_nobody\")) w = nullptr;")
+mutate(once_unmarked sync "once runs*" "deadlock" once.hpp
+    "        const bool first = (s & running) == 0;"
+    "        const bool first = (s & running) == 0;
+        if (::model::mutated(\"once_unmarked\") && !first) {
+            waiter me;
+            wait(waiters_, guard, me, wait_reason::once, this);
+            return false;
+        }")
+mutate(semaphore_gives_up_alone sync "semaphore loses*" "deadlock" semaphore.hpp
+    "    // We may have stood in the way of smaller requests."
+    "    if (::model::mutated(\"semaphore_gives_up_alone\")) return wait_outcome::timed_out;
+    // We may have stood in the way of smaller requests.")
+mutate(writer_gives_up_alone waiting "shared_mutex: one*" "deadlock" shared_mutex.hpp
+    "    if (!writer_is_there()) admit_readers(woken);
+    state_.unlock();"
+    "    if (!writer_is_there() && !::model::mutated(\"writer_gives_up_alone\")) admit_readers(woken);
+    state_.unlock();")
+mutate(hand_over_by_store waiting "shared_mutex: one*" "own assertion|deadlock" shared_mutex.hpp
+    "        RUNNEL_POINT(\"shared_mutex.hand_over\");"
+    "        if (::model::mutated(\"hand_over_by_store\")) {
+            word().store(t, memory_order_release);
+            break;
+        }")
+mutate(condition_unmarked waiting "condition_variable loses*" "deadlock" condition_variable.hpp
+    "        waiting_.store(true, memory_order_relaxed);  // [CV-1]"
+    "        if (!::model::mutated(\"condition_unmarked\")) waiting_.store(true, memory_order_relaxed);")
+# ---- channels ----
+mutate(close_forgets_senders chan "a look without*" "deadlock" detail/chan_core.hpp
+    "        while (waiter* w = senders_.claim_front()) {"
+    "        while (waiter* w = ::model::mutated(\"close_forgets_senders\") ? nullptr : senders_.claim_front()) {")
+mutate(claim_by_store chan "a deadline loses*" "sent and received differ|data race|received twice" detail/park.hpp
+    "        // acq_rel: what the winner does next is ordered after what the sleeper prepared."
+    "        if (::model::mutated(\"claim_by_store\")) {
+            if (claimed_.load(memory_order_acquire) != unclaimed) return false;
+            claimed_.store(as, memory_order_release);
+            return true;
+        }
+        // acq_rel: what the winner does next is ordered after what the sleeper prepared.")
+mutate(sender_is_not_admitted chan "what is sent*" "deadlock" detail/chan_core.hpp
+    "            if (senders_.empty() || !admit_sender(woken)) {"
+    "            if (::model::mutated(\"sender_is_not_admitted\") || senders_.empty() || !admit_sender(woken)) {")
+mutate(lock_released_too_early chan "what is sent*" "deadlock" detail/chan_core.hpp
+    "        // 3. Nothing there.
+        if (RUNNEL_LIKELY("
+    "        // 3. Nothing there.
+        if (::model::mutated(\"lock_released_too_early\")) {
+            lock.unlock();
+            lock.lock();
+        }
+        if (RUNNEL_LIKELY(")
+
+# ---- the scheduler ----
+mutate(no_second_look idle "ID-1*" "deadlock" detail/scheduler.hpp
+    "    if (has_work(w)) wake_if_needed();
+    RUNNEL_POINT(\"scheduler.idle.before_sleep\");"
+    "    if (!::model::mutated(\"no_second_look\") && has_work(w)) wake_if_needed();")
+mutate(keeper_looks_once idle "TK-1*" "deadlock|slept through" detail/scheduler.hpp
+    "            if (timers_.earliest() < limit) continue;"
+    "            if (!::model::mutated(\"keeper_looks_once\") && timers_.earliest() < limit) continue;")
+mutate(stops_looking_blindly idle "ID-1*" "deadlock" detail/scheduler.hpp
+    "    if (spinning_of(s) == 1 && has_work(nullptr)) wake_if_needed();"
+    "    if (!::model::mutated(\"stops_looking_blindly\") && spinning_of(s) == 1 && has_work(nullptr)) wake_if_needed();")
+mutate(end_does_not_wait idle "RS-2*" "data race|after its run" detail/scheduler.hpp
+    "            if (only == nullptr || is_within(announced, only)) quiet = false;"
+    "            if (!::model::mutated(\"end_does_not_wait\") && (only == nullptr || is_within(announced, only))) quiet = false;")
+
+# Only what has changed is compiled again.
+foreach(header IN LISTS mutated_list)
+    configure_file("${mutated_headers}.next/runnel/${header}" "${mutated_headers}/runnel/${header}"
+        COPYONLY)
+endforeach()
+foreach(test IN LISTS mutated_tests)
+    runnel_model_program(model_${test}_mutants ${test}_test.cpp)
+    target_include_directories(model_${test}_mutants BEFORE PRIVATE "${mutated_headers}")
+endforeach()
