@@ -13,6 +13,7 @@
 //   Rejected: vector clocks alone, since coherence would need a history of reads at every location.
 #include "model/checker.hpp"
 
+#include <concepts>
 #include <csignal>
 #include <cstdlib>
 
@@ -28,12 +29,23 @@ namespace {
 inline constexpr std::size_t max_locations = 64;
 inline constexpr int max_stores = 250;  // of one location in one execution
 
+/// An array that is indexed by any integer.
+template <class T, std::size_t N>
+struct table {
+    T items[N];
+
+    constexpr T& operator[](std::integral auto i) noexcept { return items[i]; }
+    constexpr const T& operator[](std::integral auto i) const noexcept { return items[i]; }
+    static constexpr std::size_t size() noexcept { return N; }
+    T* begin() noexcept { return items; }
+    T* end() noexcept { return items + N; }
+};
+
 // ---- 1. views ----
 
 struct view {
-    std::array<std::uint16_t, max_threads> clock{};  // what happens before: a vector clock
-    alignas(
-        16) std::array<std::uint8_t, max_locations> at{};  // oldest readable store, a location each
+    table<std::uint16_t, max_threads> clock{};            // what happens before: a vector clock
+    alignas(16) table<std::uint8_t, max_locations> at{};  // oldest readable store, a location each
 
     void join_at(const view& other) noexcept {
         for (std::size_t i = 0; i < max_locations; ++i) at[i] = std::max(at[i], other.at[i]);
@@ -67,7 +79,7 @@ constinit bool allocating = false;  // the program is being made
 constinit bool collecting = false;  // allocates for itself
 
 // By themselves, too: they are registered before main().
-constinit std::array<void (*)(), 8> functions_at_start{};
+constinit table<void (*)(), 8> functions_at_start{};
 constinit std::size_t start_count = 0;
 
 class machine {
@@ -101,7 +113,7 @@ public:
             void* context = threads_[k].context;
             threads_[k] = thread{};
             threads_[k].context = context;
-            threads_[k].now.clock[static_cast<std::size_t>(k)] = 1;
+            threads_[k].now.clock[k] = 1;
         }
     }
     void* allocate(std::size_t size, std::size_t alignment) noexcept {
@@ -140,7 +152,7 @@ public:
     // -- what programs may ask
 
     void name(const void* at, std::size_t size, const char* as) noexcept {
-        if (range_count_ < std::size(ranges_)) ranges_[range_count_++] = {at, size, as};
+        if (range_count_ < ranges_.size()) ranges_[range_count_++] = {at, size, as};
     }
     [[noreturn]] void fail_here(const char* sentence) noexcept {
         failure_ = sentence;
@@ -162,7 +174,7 @@ public:
     std::uint64_t rmw(int where, change c, std::uint64_t operand, std::uint64_t mask, order o,
                       const site& s) noexcept;
     std::uint64_t latest(int where) noexcept {
-        location& l = all_locations_[static_cast<std::size_t>(where)];
+        location& l = all_locations_[where];
         return at(l, l.count - 1).value;
     }
     /// Whether it succeeded; if not, `expected` becomes what was read.
@@ -220,8 +232,8 @@ private:
         int steps = 0;
         const void* asleep_on = nullptr;
         std::int64_t deadline = for_ever;
-        std::array<std::uint8_t, max_locations> repeats{};  // stale reads of the store in now.at
-        std::array<std::uint8_t, 4> recent{};               // locations read since the last pause
+        table<std::uint8_t, max_locations> repeats{};  // stale reads of the store in now.at
+        table<std::uint8_t, 4> recent{};               // locations read since the last pause
         int recent_count = 0;
     };
     struct store_record {
@@ -233,7 +245,7 @@ private:
     struct location {
         const void* address;
         int count;
-        std::array<std::uint16_t, max_stores + 2> order;  // of its stores
+        table<std::uint16_t, max_stores + 2> order;  // of its stores
     };
     struct decision {
         std::uint8_t taken, ways;
@@ -259,7 +271,7 @@ private:
             if (path_[depth_].ways != n) fail_here("the program is not deterministic");
             return path_[depth_++].taken;
         }
-        if (depth_ == std::size(path_)) fail_here("too many decisions");
+        if (depth_ == path_.size()) fail_here("too many decisions");
         path_[depth_++] = {0, static_cast<std::uint8_t>(n)};
         length_ = depth_;
         return 0;
@@ -282,7 +294,7 @@ private:
     }
     bool sees_change(const thread& t) const noexcept {
         for (int i = 0; i < t.recent_count; ++i) {
-            const std::uint8_t at = t.recent[static_cast<std::size_t>(i)];
+            const std::uint8_t at = t.recent[i];
             if (t.now.at[at] + 1 < all_locations_[at].count) return true;
         }
         return false;
@@ -348,21 +360,17 @@ private:
     }
 
     // -- histories
-    store_record& at(location& l, int i) noexcept {
-        return all_stores_[l.order[static_cast<std::size_t>(i)]];
-    }
+    store_record& at(location& l, int i) noexcept { return all_stores_[l.order[i]]; }
     int floor_of(const thread& t, int where, order o) const noexcept {
-        const auto w = static_cast<std::size_t>(where);
-        const int floor = t.now.at[w];
-        return o == std::memory_order_seq_cst ? std::max<int>(floor, sequential_.at[w]) : floor;
+        const int floor = t.now.at[where];
+        return o == std::memory_order_seq_cst ? std::max<int>(floor, sequential_.at[where]) : floor;
     }
     static bool is_free(location& l, int i, const machine& e) noexcept {
-        return i + 1 == l.count || !e.all_stores_[l.order[static_cast<std::size_t>(i) + 1]].rmw;
+        return i + 1 == l.count || !e.all_stores_[l.order[i + 1]].rmw;
     }
     void read(thread& t, int where, int i, order o) noexcept {
-        const auto w = static_cast<std::size_t>(where);
-        store_record& s = at(all_locations_[w], i);
-        t.now.at[w] = static_cast<std::uint8_t>(i);
+        store_record& s = at(all_locations_[where], i);
+        t.now.at[where] = static_cast<std::uint8_t>(i);
         if (s.releases) {
             if (acquires(o)) {
                 t.now.join(s.released);
@@ -371,24 +379,22 @@ private:
                 t.has_acquirable = true;
             }
         }
-        if (o == std::memory_order_seq_cst) see_sequentially(w, i);
-        if (t.recent_count == 0 ||
-            t.recent[static_cast<std::size_t>(t.recent_count - 1) % t.recent.size()] != where) {
+        if (o == std::memory_order_seq_cst) see_sequentially(where, i);
+        if (t.recent_count == 0 || t.recent[t.recent_count - 1] != where) {
             if (t.recent_count < static_cast<int>(t.recent.size())) {
-                t.recent[static_cast<std::size_t>(t.recent_count++)] =
-                    static_cast<std::uint8_t>(where);
+                t.recent[t.recent_count++] = static_cast<std::uint8_t>(where);
             } else {
                 std::rotate(t.recent.begin(), t.recent.begin() + 1, t.recent.end());
-                t.recent.back() = static_cast<std::uint8_t>(where);
+                t.recent[t.recent.size() - 1] = static_cast<std::uint8_t>(where);
             }
         }
     }
-    void see_sequentially(std::size_t w, int i) noexcept {
+    void see_sequentially(int w, int i) noexcept {
         sequential_.at[w] = std::max(sequential_.at[w], static_cast<std::uint8_t>(i));
     }
     // As the store number i, behind what it reads if it is a read-modify-write.
     void write(thread& t, int where, int i, std::uint64_t value, order o, bool is_rmw) noexcept;
-    void make_room(std::size_t w, int i) noexcept;
+    void make_room(int w, int i) noexcept;
 
     order effective(order o, op k, const site& s) {
         if (collected_ != nullptr) {
@@ -401,7 +407,7 @@ private:
     void collect(order o, op k, const site& s);
     void record(op k, order o, int where, std::uint64_t value, std::uint64_t before, int behind,
                 const site& s) noexcept {
-        if (events_ == std::size(all_events_)) return;
+        if (events_ == all_events_.size()) return;
         all_events_[events_++] = {s,
                                   k,
                                   o,
@@ -429,18 +435,18 @@ private:
     std::int64_t clock_ = 0;
     view
         sequential_;  // what all sequentially consistent operations have seen; its clock is not used
-    std::array<thread, max_threads> threads_{};
+    table<thread, max_threads> threads_{};
     std::size_t depth_ = 0;   // decisions made in this execution
     std::size_t length_ = 0;  // of which so many are given
     std::size_t events_ = 0;
     int locations_ = 0;
     int stores_ = 0;
     std::size_t range_count_ = 0;
-    std::array<location, max_locations> all_locations_;
-    std::array<store_record, 4096> all_stores_;
-    std::array<decision, 8192> path_;
-    std::array<event, 4096> all_events_;
-    std::array<range, 32> ranges_;
+    table<location, max_locations> all_locations_;
+    table<store_record, 4096> all_stores_;
+    table<decision, 8192> path_;
+    table<event, 4096> all_events_;
+    table<range, 32> ranges_;
     std::size_t arena_used_ = 0;
 };
 
@@ -463,43 +469,42 @@ void machine::entry(boost::context::detail::transfer_t t) noexcept {
 
 int machine::add_location(const void* address, std::uint64_t value) noexcept {
     if (locations_ == static_cast<int>(max_locations)) fail_here("too many locations");
-    location& l = all_locations_[static_cast<std::size_t>(locations_)];
+    location& l = all_locations_[locations_];
     l.address = address;
     l.count = 0;
     if (stores_ == static_cast<int>(all_stores_.size())) fail_here("too many stores");
-    store_record& s = all_stores_[static_cast<std::size_t>(stores_)];
+    store_record& s = all_stores_[stores_];
     s.value = value;
     s.releases = s.rmw = false;
-    l.order[static_cast<std::size_t>(l.count++)] = static_cast<std::uint16_t>(stores_++);
+    l.order[l.count++] = static_cast<std::uint16_t>(stores_++);
     return locations_++;
 }
 
 std::uint64_t machine::load(int where, order o, const site& s) noexcept {
     o = effective(o, op::load, s);
     thread& t = threads_[running];
-    location& l = all_locations_[static_cast<std::size_t>(where)];
+    location& l = all_locations_[where];
     const int newest = l.count - 1;
-    const auto w = static_cast<std::size_t>(where);
     int oldest = floor_of(t, where, o);
-    if (oldest < newest && t.repeats[w] >= options_.same_stale_reads) ++oldest;
+    if (oldest < newest && t.repeats[where] >= options_.same_stale_reads) ++oldest;
     const int behind = choose(stale_reads_ == options_.stale_reads ? 1 : newest - oldest + 1);
     if (behind != 0) {
         ++stale_reads_;
-        t.repeats[w] = newest - behind == t.now.at[w] ? t.repeats[w] + 1 : 1;
+        t.repeats[where] = newest - behind == t.now.at[where] ? t.repeats[where] + 1 : 1;
     } else {
-        t.repeats[w] = 0;
+        t.repeats[where] = 0;
     }
     read(t, where, newest - behind, o);
     const std::uint64_t value = at(l, newest - behind).value;
     record(op::load, o, where, value, 0, behind, s);
-    ++t.now.clock[static_cast<std::size_t>(running)];
+    ++t.now.clock[running];
     return value;
 }
 
-void machine::make_room(std::size_t w, int i) noexcept {
+void machine::make_room(int w, int i) noexcept {
     location& l = all_locations_[w];
     for (int j = l.count; j > i; --j) {
-        l.order[static_cast<std::size_t>(j)] = l.order[static_cast<std::size_t>(j) - 1];
+        l.order[j] = l.order[j - 1];
     }
     const auto shift = [&](view& v) {
         if (v.at[w] >= i) ++v.at[w];
@@ -509,20 +514,19 @@ void machine::make_room(std::size_t w, int i) noexcept {
         shift(threads_[j].acquirable);
         shift(threads_[j].fenced);
     }
-    for (int j = 0; j < stores_; ++j) shift(all_stores_[static_cast<std::size_t>(j)].released);
+    for (int j = 0; j < stores_; ++j) shift(all_stores_[j].released);
     shift(sequential_);
 }
 
 void machine::write(thread& t, int where, int i, std::uint64_t value, order o,
                     bool is_rmw) noexcept {
-    const auto w = static_cast<std::size_t>(where);
-    location& l = all_locations_[w];
+    location& l = all_locations_[where];
     if (l.count == max_stores || stores_ == static_cast<int>(all_stores_.size())) {
         fail_here("too many stores");
     }
-    if (i != l.count) make_room(w, i);
-    t.now.at[w] = static_cast<std::uint8_t>(i);
-    store_record& s = all_stores_[static_cast<std::size_t>(stores_)];
+    if (i != l.count) make_room(where, i);
+    t.now.at[where] = static_cast<std::uint8_t>(i);
+    store_record& s = all_stores_[stores_];
     s.value = value;
     s.rmw = is_rmw;
     s.releases = true;
@@ -530,7 +534,7 @@ void machine::write(thread& t, int where, int i, std::uint64_t value, order o,
         s.released = t.now;
     } else if (t.has_fenced) {
         s.released = t.fenced;
-        s.released.at[w] = static_cast<std::uint8_t>(i);
+        s.released.at[where] = static_cast<std::uint8_t>(i);
     } else {
         s.releases = false;
     }
@@ -543,16 +547,16 @@ void machine::write(thread& t, int where, int i, std::uint64_t value, order o,
             s.releases = true;
         }
     }
-    l.order[static_cast<std::size_t>(i)] = static_cast<std::uint16_t>(stores_++);
+    l.order[i] = static_cast<std::uint16_t>(stores_++);
     ++l.count;
-    if (o == std::memory_order_seq_cst) see_sequentially(w, i);
-    ++t.now.clock[static_cast<std::size_t>(running)];
+    if (o == std::memory_order_seq_cst) see_sequentially(where, i);
+    ++t.now.clock[running];
 }
 
 bool machine::store(int where, std::uint64_t value, order o, const site& s) noexcept {
     o = effective(o, op::store, s);
     thread& t = threads_[running];
-    location& l = all_locations_[static_cast<std::size_t>(where)];
+    location& l = all_locations_[where];
     // Behind which store it comes: the newest first.
     int places[max_stores];
     int n = 0;
@@ -570,7 +574,7 @@ std::uint64_t machine::rmw(int where, change c, std::uint64_t operand, std::uint
                            const site& s) noexcept {
     o = effective(o, op::rmw, s);
     thread& t = threads_[running];
-    location& l = all_locations_[static_cast<std::size_t>(where)];
+    location& l = all_locations_[where];
     int read_from[max_stores];
     int n = 0;
     for (int i = l.count - 1; i >= floor_of(t, where, o); --i) {
@@ -590,11 +594,11 @@ bool machine::compare_exchange(int where, std::uint64_t& expected, std::uint64_t
     success = effective(success, op::cas, s);
     failure = effective(failure, op::cas_fails, s);
     thread& t = threads_[running];
-    location& l = all_locations_[static_cast<std::size_t>(where)];
+    location& l = all_locations_[where];
     int read_from[max_stores];
     int n = 0;
     const int newest = l.count - 1;
-    for (int i = newest; i >= t.now.at[static_cast<std::size_t>(where)]; --i) {
+    for (int i = newest; i >= t.now.at[where]; --i) {
         const bool equal = at(l, i).value == expected;
         if (i < floor_of(t, where, equal ? success : failure)) continue;
         if (!equal || is_free(l, i, *this)) read_from[n++] = i;
@@ -613,7 +617,7 @@ bool machine::compare_exchange(int where, std::uint64_t& expected, std::uint64_t
         expected = before;
         read(t, where, i, failure);
         record(op::cas_fails, failure, where, before, 0, newest - i, s);
-        ++t.now.clock[static_cast<std::size_t>(running)];
+        ++t.now.clock[running];
         return false;
     }
     read(t, where, i, success);
@@ -635,7 +639,7 @@ void machine::fence(order o, const site& s) noexcept {
         t.has_fenced = true;
     }
     record(op::fence, o, -1, 0, 0, 0, s);
-    ++t.now.clock[static_cast<std::size_t>(running)];
+    ++t.now.clock[running];
 }
 
 // ---- 4. blocking ----
@@ -648,7 +652,7 @@ void machine::pause() noexcept {
     if (t.recent_count == 0) return;
     if (!sees_change(t)) block(state::pausing);
     for (int i = 0; i < t.recent_count; ++i) {
-        const std::uint8_t at = t.recent[static_cast<std::size_t>(i)];
+        const std::uint8_t at = t.recent[i];
         t.now.at[at] = static_cast<std::uint8_t>(all_locations_[at].count - 1);
     }
     t.recent_count = 0;
@@ -659,9 +663,9 @@ void machine::pause() noexcept {
 int machine::sleep(int where, const void* address, std::uint64_t expected,
                    std::int64_t deadline) noexcept {
     thread& t = threads_[running];
-    location& l = all_locations_[static_cast<std::size_t>(where)];
+    location& l = all_locations_[where];
     const std::uint64_t value = at(l, l.count - 1).value;
-    t.now.at[static_cast<std::size_t>(where)] = static_cast<std::uint8_t>(l.count - 1);
+    t.now.at[where] = static_cast<std::uint8_t>(l.count - 1);
     record(op::sleep, std::memory_order_relaxed, where, value, expected, 0, site{});
     if (value != expected) return -EAGAIN;
     t.woken = false;
@@ -724,7 +728,7 @@ void machine::plain(const void* address, std::size_t size, bool writes) noexcept
                                                  reinterpret_cast<const std::byte*>(&world));
     if (offset >= sizeof world) return;
     const view& now = threads_[running].now;
-    const auto me = static_cast<std::size_t>(running);
+    const int me = running;
     for (std::size_t at = offset; at < offset + size; at = (at / 8 + 1) * 8) {
         const std::size_t end = std::min(offset + size, (at / 8 + 1) * 8);
         const auto bytes = static_cast<std::uint8_t>(((1U << (end - at)) - 1) << (at % 8));
@@ -733,15 +737,15 @@ void machine::plain(const void* address, std::size_t size, bool writes) noexcept
             s = shadow{};
             s.execution = execution;
         }
-        for (std::size_t i = 0; i < max_threads; ++i) {
+        for (int i = 0; i < max_threads; ++i) {
             const auto unordered = [&](const shadow::touch& t) {
                 return i != me && (t.bytes & bytes) != 0 && t.moment > now.clock[i];
             };
             const bool with_write = unordered(s.writes[i]);
             if (!with_write && !(writes && unordered(s.reads[i]))) continue;
             record(with_write ? op::races_with_write : op::races_with_read,
-                   std::memory_order_relaxed, -1, reinterpret_cast<std::uintptr_t>(address), i, 0,
-                   site{});
+                   std::memory_order_relaxed, -1, reinterpret_cast<std::uintptr_t>(address),
+                   static_cast<std::uint64_t>(i), 0, site{});
             fail_here(writes ? "data race: a plain write" : "data race: a plain read");
         }
         shadow::touch& mine = writes ? s.writes[me] : s.reads[me];
@@ -776,8 +780,7 @@ std::string machine::trace() const {
         const event& e = all_events_[i];
         text += "  t" + std::to_string(e.thread) + " " + to_string(e.kind);
         if (e.location >= 0) {
-            const std::string p =
-                place(all_locations_[static_cast<std::size_t>(e.location)].address);
+            const std::string p = place(all_locations_[e.location].address);
             text += " " + (p.empty() ? "#" + std::to_string(e.location) : p);
         }
         if (e.kind <= op::fence) text += std::string(" ") + to_string(e.with);
@@ -874,7 +877,7 @@ int sleep(int where, const void* address, std::uint64_t expected, std::int64_t d
 }
 void wake(const void* address, int n) { the_machine.wake(address, n); }
 std::int64_t now() { return the_machine.now(); }
-std::uint16_t moment() { return the_machine.here().clock[static_cast<std::size_t>(running)]; }
+std::uint16_t moment() { return the_machine.here().clock[running]; }
 std::uint16_t seen_of(std::size_t thread) { return the_machine.here().clock[thread]; }
 void collect(std::vector<weakening>* into) { the_machine.collected_ = into; }
 void weaken(const weakening* w) { the_machine.mutation_ = w; }

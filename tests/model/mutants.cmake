@@ -127,15 +127,11 @@ mutate(claim_by_store chan "a deadline loses*" "sent and received differ|data ra
 mutate(sender_is_not_admitted chan "what is sent*" "deadlock" detail/chan_core.hpp
     "            if (senders_.empty() || !admit_sender(woken)) {"
     "            if (::model::mutated(\"sender_is_not_admitted\") || senders_.empty() || !admit_sender(woken)) {")
-mutate(lock_released_too_early chan "what is sent*" "deadlock" detail/chan_core.hpp
-    "        // 3. Nothing there.
-        if (RUNNEL_LIKELY("
-    "        // 3. Nothing there.
-        if (::model::mutated(\"lock_released_too_early\")) {
-            lock.unlock();
-            lock.lock();
-        }
-        if (RUNNEL_LIKELY(")
+mutate(send_passes_receivers chan "what is sent*" "deadlock" detail/chan_core.hpp
+    "        if (!receivers.empty()) {
+            const attempt a = hand_to_receiver"
+    "        if (!receivers.empty() && !::model::mutated(\"send_passes_receivers\")) {
+            const attempt a = hand_to_receiver")
 
 # ---- the scheduler ----
 mutate(no_second_look idle "ID-1*" "deadlock" detail/scheduler.hpp
