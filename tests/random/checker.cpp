@@ -42,6 +42,10 @@ struct slot {
     phase at = phase::idle;
     std::uint8_t order = 0;  // of parking
     std::uint16_t call = 0;
+    // One that has waited for permits in vain is called once more: it lets those behind it pass, and gives
+    // back what it got.
+    std::int8_t gives_back = -1;
+    result then = result::none;
 };
 
 struct state {
@@ -50,6 +54,7 @@ struct state {
     std::array<slot, most_bodies> slots{};
     std::array<model_timer, most_timers> timers{};
     std::array<result, most_contexts> contexts{};  // none: not done
+    int permits = 0;                               // free ones
     bool contradiction = false;
 
     state() = default;
@@ -68,6 +73,7 @@ struct state {
         slots = o.slots;
         timers = o.timers;
         contexts = o.contexts;
+        permits = o.permits;
         contradiction = o.contradiction;
         return *this;
     }
@@ -85,8 +91,10 @@ struct state {
             for (std::size_t i = 0; i < c.length; ++i) mix(c.values[i]);
         }
         for (const slot& s : slots) {
-            mix(static_cast<std::uint64_t>(s.at) + (std::uint64_t{s.order} << 8));
+            mix(static_cast<std::uint64_t>(s.at) + (std::uint64_t{s.order} << 8) +
+                (static_cast<std::uint64_t>(s.gives_back + 1) << 16));
         }
+        mix(static_cast<std::uint64_t>(permits));
         for (const model_timer& t : timers) {
             mix(t.armed ? static_cast<std::uint64_t>(t.when) : ~std::uint64_t{0});
         }
@@ -103,6 +111,7 @@ public:
 
     state beginning() const {
         state s;
+        s.permits = p_.permits;
         for (std::size_t i = 0; i < p_.timers.size(); ++i) {
             const timer_spec& t = p_.timers[i];
             s.timers[i] = {true, t.first, t.ticks ? t.first : 0};
@@ -150,6 +159,14 @@ public:
                 }
                 complete(s, g, result::ok);
                 break;
+            case meaning::acquire:
+                acquire(s, g, c);
+                break;
+            case meaning::release:
+                s.permits += c.amount;
+                serve(s);
+                complete(s, g, result::ok);
+                break;
         }
     }
 
@@ -188,6 +205,10 @@ public:
     void happen(state& s, std::size_t event) const {
         if (event < most_bodies) {
             const call& c = call_of(s.slots[event]);
+            if (c.means == meaning::acquire) {
+                acquires_in_vain(s, event, result::timeout, 0);
+                return;
+            }
             const bool that_arm = c.index >= 0 && (c.deadline_arms >> c.index & 1U) != 0;
             complete(s, event, result::timeout, that_arm ? c.index : -1);
             return;
@@ -296,15 +317,19 @@ private:
                    s.contexts[static_cast<std::size_t>(c.context)] != result::none) {
             complete(s, g, s.contexts[static_cast<std::size_t>(c.context)]);
         } else {
-            std::uint8_t order = 0;
-            for (const slot& o : s.slots) {
-                if (o.at == phase::parked) {
-                    order = std::max(order, static_cast<std::uint8_t>(o.order + 1));
-                }
-            }
-            s.slots[g].at = phase::parked;
-            s.slots[g].order = order;
+            park(s, g);
         }
+    }
+
+    static void park(state& s, std::size_t g) {
+        std::uint8_t order = 0;
+        for (const slot& o : s.slots) {
+            if (o.at == phase::parked) {
+                order = std::max(order, static_cast<std::uint8_t>(o.order + 1));
+            }
+        }
+        s.slots[g].at = phase::parked;
+        s.slots[g].order = order;
     }
 
     void pass(state& s, std::size_t g, const exchange_case& e) const {
@@ -386,8 +411,70 @@ private:
             if (found != nullptr) {
                 complete(s, g, result::closed, found->index);
             } else if (c.context >= 0 && ends[static_cast<std::size_t>(c.context)]) {
-                complete(s, g, why);
+                if (c.means == meaning::acquire) {
+                    acquires_in_vain(s, g, why, 0);
+                } else {
+                    complete(s, g, why);
+                }
             }
+        }
+    }
+
+    // ---- the semaphore ----
+
+    std::size_t first_acquirer(const state& s) const {
+        std::size_t first = none;
+        for (std::size_t g = 0; g < most_bodies; ++g) {
+            if (s.slots[g].at != phase::parked) continue;
+            if (call_of(s.slots[g]).means != meaning::acquire) continue;
+            if (first == none || s.slots[g].order < s.slots[first].order) first = g;
+        }
+        return first;
+    }
+    void serve(state& s) const {
+        for (std::size_t g; (g = first_acquirer(s)) != none;) {
+            if (call_of(s.slots[g]).amount > s.permits) break;
+            get(s, g);
+        }
+    }
+    void get(state& s, std::size_t g) const {
+        const call& c = call_of(s.slots[g]);
+        s.permits -= c.amount;
+        // With a context that was done when it went on: it gives them back.
+        if (c.context >= 0 && (c.got == result::canceled || c.got == result::timeout)) {
+            acquires_in_vain(s, g, c.got, c.amount);
+        } else {
+            complete(s, g, result::ok);
+        }
+    }
+    static void acquires_in_vain(state& s, std::size_t g, result r, std::uint8_t gives_back) {
+        s.slots[g].at = phase::called;
+        s.slots[g].gives_back = static_cast<std::int8_t>(gives_back);
+        s.slots[g].then = r;
+    }
+    void acquire(state& s, std::size_t g, const call& c) const {
+        slot& mine = s.slots[g];
+        if (mine.gives_back >= 0) {
+            if (mine.gives_back > 0 &&
+                s.contexts[static_cast<std::size_t>(c.context)] != mine.then) {
+                s.contradiction = true;
+            }
+            s.permits += mine.gives_back;
+            mine.gives_back = -1;
+            serve(s);
+            complete(s, g, mine.then);
+        } else if (c.early != result::none) {
+            complete(s, g, c.early);
+        } else if (c.amount <= s.permits && first_acquirer(s) == none) {
+            get(s, g);
+        } else if (c.otherwise != result::none) {
+            complete(s, g, c.otherwise);
+        } else if (c.context >= 0 &&
+                   s.contexts[static_cast<std::size_t>(c.context)] != result::none) {
+            serve(s);
+            complete(s, g, s.contexts[static_cast<std::size_t>(c.context)]);
+        } else {
+            park(s, g);
         }
     }
 
@@ -470,8 +557,7 @@ private:
             switch (r.kind) {
                 case moment::called:
                     if (h_.calls[r.call].means != meaning::nothing) {
-                        s.slots[g].at = phase::called;
-                        s.slots[g].call = r.call;
+                        s.slots[g] = {phase::called, 0, r.call, -1, result::none};
                     }
                     break;
                 case moment::returned:

@@ -4,7 +4,7 @@
 //   Map   1. what was seen   2. the question
 //
 //   A linearizability checker after Wing and Gong (1993), with Lowe's (2017) just-in-time order and a memo.
-//   The sequential model is exact: channels, selects, timers, contexts and condition variables, with who
+//   The sequential model is exact: channels, selects, timers, contexts, condition variables and the semaphore, with who
 //   is parked where, since when. An operation takes effect at one moment between its call and its return:
 //   it completes there, or it parks, and is completed by another's effect, its deadline or its context.
 //   Which moment is the only choice; all else follows. What is asked beyond the results:
@@ -50,6 +50,8 @@ enum class meaning : std::uint8_t {
     stop,   // a timer
     reset,  // a timer
     notify_all,
+    acquire,  // `amount` permits
+    release,
 };
 
 // The model's channels: those of the program, the timers', the contexts' done, the condition variables.
@@ -80,6 +82,7 @@ struct call {
     bool may_be_late = false;  // it returns only when it has got a mutex, too
     // the object of the others
     std::uint8_t object = 0;
+    std::uint8_t amount = 0;
     std::int64_t when = 0;  // reset
     // what has come of it
     result early = result::none;  // the context was done when it was called
