@@ -252,7 +252,7 @@ RUNNEL_NOINLINE inline void rotate(worker* w, stack* self, goroutine* g) noexcep
             w->after = release_stack;
             w->after_arg = self;
             w->save_context = &self->context;
-            jump(w->thread_context, w, self, &w->thread_stack, w->thread_stack.tsan_loop);
+            jump_for_good(w->thread_context, w, self, &w->thread_stack, w->thread_stack.tsan_loop);
             fatal("an ended worker was resumed");
         }
         if (g->own_stack != nullptr) {
