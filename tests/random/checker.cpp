@@ -533,6 +533,22 @@ private:
         }
         return false;
     }
+    // What happens by itself if nothing else can: no choice, and no step of the search. Most are ticks.
+    std::size_t only_choice(const state& s) const {
+        std::size_t only = none;
+        if (called(s)) return none;
+        for (std::size_t e = 0; e < model::own_events; ++e) {
+            if (!model_.due(s, e)) continue;
+            if (only != none) return none;
+            only = e;
+        }
+        return only;
+    }
+    bool has_happened(state& s, std::size_t event) {
+        ++found_.effects;
+        model_.happen(s, event);
+        return !s.contradiction;
+    }
     // Everybody waits: nobody has got what he waits for and has not returned.
     bool somebody_could_go_on(const state& s) const {
         return std::any_of(s.slots.begin(), s.slots.end(), [&](const slot& g) {
@@ -547,6 +563,10 @@ private:
             const record& r = h_.records[at];
             // 1. Time goes on when all wait.
             while (s.now < r.time) {
+                if (const std::size_t only = only_choice(s); only != none) {
+                    if (!has_happened(s, only)) return false;
+                    continue;
+                }
                 if (called(s) || anything_due(s)) return any_effect(s, at, none);
                 if (somebody_could_go_on(s)) return false;
                 const std::int64_t next = model_.next_by_itself(s);

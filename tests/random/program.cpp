@@ -176,6 +176,12 @@ private:
         } else {
             (this->*ways[from_.below(static_cast<std::uint32_t>(n))])(o);
         }
+        if (o.kind == op_kind::wait || o.kind == op_kind::wait_for || o.kind == op_kind::wait_ctx) {
+            operation before;
+            before.kind = op_kind::lock;
+            before.object = o.object;
+            p_.bodies[i].operations.push_back(std::move(before));
+        }
         p_.bodies[i].operations.push_back(std::move(o));
     }
 
