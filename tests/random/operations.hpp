@@ -165,7 +165,76 @@ inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
 
 // ---- 2. select ----
 
+/// Two cases on channels: the form whose cases are known when it is compiled. It borrows what it sends, and
+/// receives into variables.
+inline void select_two(world& w, std::uint8_t b, const operation& o) {
+    step s(w, b, o);
+    s.what().in_order = o.in_order;
+    std::array<std::uint16_t, 2> offered{};
+    for (std::size_t i = 0; i < 2; ++i) {
+        const bool sends = o.arms[i].kind == arm_kind::send;
+        if (sends) offered[i] = w.new_value();
+        s.exchanges(sends, o.arms[i].object, offered[i]);
+    }
+    item first_offer(offered[0]);
+    item second_offer(offered[1]);
+    std::array<std::optional<item>, 2> got;
+    const auto& first = w.channels[o.arms[0].object];
+    const auto& second = w.channels[o.arms[1].object];
+    const auto choose = [&](auto&& one, auto&& other) {
+        using one_case = decltype(one);
+        using other_case = decltype(other);
+        return o.in_order
+                   ? runnel::select(runnel::in_order, std::forward<one_case>(one),
+                                    std::forward<other_case>(other))
+                   : runnel::select(std::forward<one_case>(one), std::forward<other_case>(other));
+    };
+    s.begins();
+    int index = -1;
+    result r = result::none;
+    std::uint16_t value = 0;
+    try {
+        std::size_t chosen = 0;
+        if (offered[0] != 0 && offered[1] != 0) {
+            chosen = choose(runnel::send(first, std::move(first_offer)),
+                            runnel::send(second, std::move(second_offer)));
+        } else if (offered[0] != 0) {
+            chosen =
+                choose(runnel::send(first, std::move(first_offer)), runnel::recv(second, got[1]));
+        } else if (offered[1] != 0) {
+            chosen =
+                choose(runnel::recv(first, got[0]), runnel::send(second, std::move(second_offer)));
+        } else {
+            chosen = choose(runnel::recv(first, got[0]), runnel::recv(second, got[1]));
+        }
+        index = static_cast<int>(chosen);
+        r = offered[chosen] != 0 || got[chosen] ? result::ok : result::closed;
+        if (got[chosen]) value = received(w, *got[chosen]);
+        if (got[1 - chosen]) w.fail("select has written to the variable of another case");
+    } catch (const runnel::closed_channel&) {
+        r = result::threw_closed;
+    } catch (const close_error&) {
+        r = result::error;
+    }
+    s.returns(r, index, value);
+    for (int i = 0; i < 2; ++i) {
+        const std::uint16_t v = offered[static_cast<std::size_t>(i)];
+        if (v == 0) continue;
+        w.values[v].how = i == index ? fate::sent : fate::refused;
+        const item& offer = i == 0 ? first_offer : second_offer;
+        if (offer.value != (i == index ? 0 : v)) {
+            w.fail("select: #" + std::to_string(v) +
+                   (i == index ? " was sent, and is still there" : " was not sent, and is gone"));
+        }
+    }
+}
+
 inline void select_operation(world& w, std::uint8_t b, const operation& o) {
+    const auto exchanges = [](const arm& a) { return a.kind <= arm_kind::send; };
+    if (o.arms.size() == 2 && exchanges(o.arms[0]) && exchanges(o.arms[1])) {
+        select_two(w, b, o);
+        return;
+    }
     step s(w, b, o);
     call& c = s.what();
     c.means = meaning::exchange;
