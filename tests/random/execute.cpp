@@ -33,6 +33,10 @@ void look_at_waiters(world& w) {
                                                          o->kind == op_kind::try_lock_write_for));
     }
     for (std::size_t b = 0; b < most_bodies; ++b) {
+        const int context = w.starts_with[b];
+        if (context >= 0 && w.contexts[static_cast<std::size_t>(context)].err() && !w.started[b]) {
+            w.fail("after_func has not called, and the context is done");
+        }
         const operation* o = w.doing[b];
         if (o == nullptr) continue;
         const std::string who = "b" + std::to_string(b) + " waits in " + to_string(*o);

@@ -69,7 +69,33 @@ inline result taken(world& w, runnel::recv_result<item>&& r, std::uint16_t& valu
     return result_of(r.status());
 }
 
+/// for (item& i : ch), which stops after some; each value is a receive of its own.
+inline void iterate(world& w, std::uint8_t b, const operation& o) {
+    const auto& ch = w.channels[o.object];
+    std::optional<decltype(ch.begin())> at;
+    for (int n = 0; n < o.amount && !w.freeing; ++n) {
+        step s(w, b, o);
+        s.exchanges(false, o.object);
+        bool ended = true;
+        receive(s, [&](std::uint16_t& value) {
+            if (n == 0) {
+                at.emplace(ch.begin());
+            } else {
+                ++*at;
+            }
+            ended = *at == ch.end();
+            if (!ended) value = received(w, **at);
+            return ended ? result::closed : result::ok;
+        });
+        if (ended) break;
+    }
+}
+
 inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
+    if (o.kind == op_kind::iterate) {
+        iterate(w, b, o);
+        return;
+    }
     step s(w, b, o);
     const auto& ch = w.channels[o.object];
     const bool nil = !ch;
@@ -420,6 +446,17 @@ inline void goroutine_operation(world& w, std::uint8_t b, const operation& o) {
             w.all.add(1);
             runnel::after_func(length(o.units), [&w, child = o.object] {
                 --w.starts_later;
+                run_body(w, child);
+            });
+            s.returns(result::ok);
+            break;
+        case op_kind::start_when_done:
+            s.begins();
+            w.starts_with[o.object] = o.context;
+            runnel::after_func(w.contexts[o.context], [&w, child = o.object, which = o.context] {
+                if (!w.contexts[which].err())
+                    w.fail("after_func has called before the context was done");
+                w.all.add(1);
                 run_body(w, child);
             });
             s.returns(result::ok);

@@ -207,7 +207,10 @@ private:
         } else if (k % 2 == 0) {
             o.kind = op_kind::send;
         } else {
-            o.kind = k % 6 == 1 ? op_kind::recv_into : op_kind::recv;
+            o.kind = k % 6 == 1   ? op_kind::recv_into
+                     : k % 6 == 3 ? op_kind::iterate
+                                  : op_kind::recv;
+            o.amount = static_cast<std::uint8_t>(1 + from_.below(3));
         }
     }
 
@@ -336,7 +339,7 @@ private:
             body& by = p_.bodies[from_.below(static_cast<std::uint32_t>(i))];
             operation o;
             o.object = static_cast<std::uint8_t>(i);
-            switch (from_.below(5)) {
+            switch (from_.below(p_.contexts.empty() ? 5 : 6)) {
                 case 0:
                     o.kind = op_kind::start_in_group;
                     break;
@@ -353,6 +356,10 @@ private:
                     }
                     break;
                 }
+                case 5:
+                    o.kind = op_kind::start_when_done;
+                    o.context = any_context();
+                    break;
                 default:
                     o.kind = op_kind::start;
                     break;
@@ -386,6 +393,7 @@ const char* name_of(op_kind k) {
                                             "try_recv",
                                             "recv_for",
                                             "recv_ctx",
+                                            "iterate",
                                             "close",
                                             "close_error",
                                             "look",
@@ -400,6 +408,7 @@ const char* name_of(op_kind k) {
                                             "start",
                                             "start_in_group",
                                             "start_later",
+                                            "start_when_done",
                                             "run_group",
                                             "lock",
                                             "try_lock",
@@ -462,6 +471,7 @@ std::string to_string(const operation& o) {
         text += "(c" + object;
         if (k == op_kind::send_for || k == op_kind::recv_for) text += units;
         if (k == op_kind::send_ctx || k == op_kind::recv_ctx) text += context;
+        if (k == op_kind::iterate) text += ", " + std::to_string(o.amount);
         return text + ")";
     }
     if (k == op_kind::select) {
@@ -485,8 +495,9 @@ std::string to_string(const operation& o) {
         for (const std::uint8_t b : o.group) text += ", b" + std::to_string(b);
         return text + ")";
     }
-    if (k <= op_kind::start_later) {
+    if (k <= op_kind::start_when_done) {
         text += "(b" + object;
+        if (k == op_kind::start_when_done) text += context;
         if (k == op_kind::start_later) text += units;
         return text + ")";
     }

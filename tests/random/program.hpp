@@ -39,6 +39,7 @@ enum class op_kind : std::uint8_t {
     try_recv,
     recv_for,
     recv_ctx,
+    iterate,  // `amount` values at most
     close,
     close_error,
     look,
@@ -55,6 +56,7 @@ enum class op_kind : std::uint8_t {
     start,
     start_in_group,
     start_later,
+    start_when_done,  // of `context`
     run_group,
     // mutex, with its condition variables
     lock,

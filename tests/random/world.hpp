@@ -104,6 +104,7 @@ struct world {
     int starts_later = 0;
     std::array<std::int64_t, most_bodies> starts_at{-1, -1, -1, -1, -1, -1};
 
+    std::array<int, most_bodies> starts_with{-1, -1, -1, -1, -1, -1};  // the end of that context
     std::array<const operation*, most_bodies> doing{};
     std::array<std::int64_t, most_bodies> doing_since{};
     std::array<std::uint64_t, most_bodies> doing_event{};
