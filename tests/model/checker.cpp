@@ -937,8 +937,25 @@ void __tsan_vptr_read(void** p) { check(p, sizeof *p, false); }
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
-// Guards of static variables, of the C++ library and of Catch2.
+// Atomics of the C++ library itself, of Catch2 and guards of static variables: not followed.
 unsigned char __tsan_atomic8_load(const volatile unsigned char* p, int) {
     return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+unsigned __tsan_atomic32_load(const volatile unsigned* p, int) {
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+unsigned __tsan_atomic32_fetch_add(volatile unsigned* p, unsigned v, int) {
+    return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
+}
+unsigned __tsan_atomic32_fetch_sub(volatile unsigned* p, unsigned v, int) {
+    return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);
+}
+bool __tsan_atomic32_compare_exchange_weak(volatile unsigned* p, unsigned* expected, unsigned v,
+                                           int, int) {
+    return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+bool __tsan_atomic32_compare_exchange_strong(volatile unsigned* p, unsigned* expected, unsigned v,
+                                             int, int) {
+    return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 }

@@ -105,8 +105,8 @@ private:
             std::uint64_t s = word().load(memory_order_acquire);
             while (counter(s) != 0 && (s & waiting) == 0) {
                 // In the same step as we see that it is not zero, or nobody would be responsible.
-                if (word().compare_exchange_weak(s, s | waiting, memory_order_relaxed,
-                                                 memory_order_acquire)) {
+                // (Acquire for its failure; g++ 12 warns if that is stronger than the success.)
+                if (word().compare_exchange_weak(s, s | waiting, memory_order_acquire)) {
                     s |= waiting;
                 }
             }
