@@ -313,7 +313,7 @@ TEST_CASE("a select commits one case", "[model][select]") {
     model::require_clean<selected>("select, 2 senders, unbuffered",
                                    {.preemptions = 1, .stale_reads = 1}, 0U);
     model::require_clean<selected>("select, 2 senders, buffered",
-                                   {.preemptions = 1, .stale_reads = 1}, 1U);
+                                   {.preemptions = 2, .stale_reads = 1}, 1U);
     model::require_clean<selects_meet>("select meets select", {.preemptions = 3});
     model::require_clean<select_times_out>("select, a timeout", {.preemptions = 3});
 }

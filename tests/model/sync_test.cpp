@@ -151,9 +151,9 @@ TEST_CASE("mutex lets one in at a time and leaves nobody waiting", "[model][mute
     model::require_clean<mutually_excluded<2>>("mutex, 2 threads, a deadline", {.preemptions = 3},
                                                true);
     model::require_clean<mutually_excluded<3>>("mutex, 3 threads",
-                                               {.preemptions = 2, .stale_reads = 1}, false);
+                                               {.preemptions = 3, .stale_reads = 2}, false);
     model::require_clean<mutually_excluded<3>>(
-        "mutex, 3 threads, one starves", {.preemptions = 1, .stale_reads = 1, .clock_jumps = 1},
+        "mutex, 3 threads, one starves", {.preemptions = 3, .stale_reads = 1, .clock_jumps = 1},
         false);
     model::require_clean<mutex_goes>("mutex, destroyed by the last", {.preemptions = 3});
 }
@@ -275,10 +275,10 @@ TEST_CASE("semaphore loses no permit and leaves nobody waiting", "[model][semaph
     model::require_clean<permitted<2>>("semaphore, 2 threads", {.preemptions = 3}, false);
     model::require_clean<permitted<2>>("semaphore, 2 threads, a deadline", {.preemptions = 3},
                                        true);
-    model::require_clean<permitted<3>>("semaphore, 3 threads", {.preemptions = 1, .stale_reads = 1},
+    model::require_clean<permitted<3>>("semaphore, 3 threads", {.preemptions = 2, .stale_reads = 1},
                                        false);
     model::require_clean<permitted<3>>("semaphore, 3 threads, a deadline",
-                                       {.preemptions = 1, .stale_reads = 1}, true);
+                                       {.preemptions = 2, .stale_reads = 1}, true);
     model::require_clean<small_behind_large>("semaphore, small behind large",
                                              {.preemptions = 1, .stale_reads = 1});
     model::require_clean<acquired_or_canceled>("semaphore, released or canceled",

@@ -119,15 +119,15 @@ TEST_CASE("shared_mutex: one writer or many readers, and nobody waits for ever",
     model::require_clean<shared<2, 1>>("shared_mutex, writer, reader gives up", {.preemptions = 3},
                                        1);
     model::require_clean<shared<3, 1>>("shared_mutex, writer, 2 readers",
-                                       {.preemptions = 2, .stale_reads = 1}, nobody);
+                                       {.preemptions = 3, .stale_reads = 2}, nobody);
     model::require_clean<shared<3, 2>>("shared_mutex, 2 writers, reader",
-                                       {.preemptions = 2, .stale_reads = 1}, nobody);
+                                       {.preemptions = 3, .stale_reads = 2}, nobody);
     model::require_clean<shared<3, 2>>("shared_mutex, 2 writers, one gives up, reader",
-                                       {.preemptions = 1, .stale_reads = 1}, 1);
+                                       {.preemptions = 2, .stale_reads = 1}, 1);
     model::require_clean<shared<3, 1>>("shared_mutex, writer gives up, 2 readers",
-                                       {.preemptions = 1, .stale_reads = 1}, 0);
+                                       {.preemptions = 2, .stale_reads = 1}, 0);
     model::require_clean<reader_behind_writer>("shared_mutex, a reader behind a writer",
-                                               {.preemptions = 1, .stale_reads = 1});
+                                               {.preemptions = 2, .stale_reads = 1});
 }
 
 TEST_CASE("shared_mutex may be destroyed by the last", "[model][shared_mutex]") {
@@ -235,9 +235,9 @@ TEST_CASE("condition_variable loses no notification", "[model][condition_variabl
     model::require_clean<notified<1>>("condition_variable, a deadline", {.preemptions = 2}, false,
                                       true);
     model::require_clean<notified<2>>("condition_variable, notify_all to 2",
-                                      {.preemptions = 1, .stale_reads = 1}, false, false);
+                                      {.preemptions = 2, .stale_reads = 1}, false, false);
     model::require_clean<notified_one_by_one>("condition_variable, notify_one twice to 2",
-                                              {.preemptions = 1, .stale_reads = 1});
+                                              {.preemptions = 2, .stale_reads = 1});
     model::require_clean<condition_goes>("condition_variable, destroyed", {.preemptions = 3});
 }
 
