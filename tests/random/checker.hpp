@@ -4,8 +4,8 @@
 //   Map   1. what was seen   2. the question
 //
 //   A linearizability checker after Wing and Gong (1993), with Lowe's (2017) just-in-time order and a memo.
-//   The sequential model is exact: channels, selects, timers, contexts, condition variables and the semaphore, with who
-//   is parked where, since when. An operation takes effect at one moment between its call and its return:
+//   The sequential model is exact: channels, selects, timers, contexts, condition variables and the semaphore,
+//   with who is parked where, since when. An operation takes effect at one moment between its call and its return:
 //   it completes there, or it parks, and is completed by another's effect, its deadline or its context.
 //   Which moment is the only choice; all else follows. What is asked beyond the results:
 //     - time goes on only when all wait: then each operation that has not returned is parked, so it is

@@ -223,8 +223,8 @@ public:
     std::uint64_t event = 0;
 
 private:
-    // Free room and a parked sender cannot be at once, nor can a value and a parked receiver; and nobody is left
-    // in the queues of a channel on which nobody operates.
+    // Free room and a parked sender cannot be at once, nor can a value and a parked receiver; and nobody is
+    // left in the queues of a channel on which nobody operates.
     void look_at_structure() {
         for (std::size_t i = 0; i < w_.channels.size(); ++i) {
             auto* core = chan_access::core(w_.channels[i]);
