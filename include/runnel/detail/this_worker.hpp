@@ -100,11 +100,11 @@ RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_sanitizer_depth(int depth) noexce
 /// How long the simulation on this thread has lasted in its own time; null outside.
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline const duration::rep* simulated_clock() noexcept {
     asm volatile("" ::: "memory");
-    return this_thread_state.simulated_clock;
+    return state_of_this_thread().simulated_clock;
 }
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void set_simulated_clock(const duration::rep* c) noexcept {
     asm volatile("" ::: "memory");
-    this_thread_state.simulated_clock = c;
+    state_of_this_thread().simulated_clock = c;
 }
 
 /// For code that is not on a goroutine: the thread cannot change under it.
