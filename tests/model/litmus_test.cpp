@@ -142,6 +142,30 @@ TEST_CASE("a race on a plain variable is found", "[model][litmus]") {
     CHECK(r.trace.find("t1 load") != std::string::npos);
 }
 
+struct passed_plainly {
+    static constexpr int threads = 2;
+    order store_with;
+    int data = 0;
+    model::atomic<int> flag{0};
+
+    explicit passed_plainly(order o) : store_with(o) { model::name(data, "data"); }
+    void run(int me) {
+        if (me == 0) {
+            data = 1;
+            flag.store(1, store_with);
+        } else if (flag.load(acquire) == 1) {
+            model::check(data == 1, "never: memory itself is not weak here");
+        }
+    }
+};
+
+TEST_CASE("so is one on what is no model::var, if the compiler helps", "[model][litmus]") {
+    CHECK(model::explore<passed_plainly>({}, release).exhausted);
+    const model::result r = model::explore<passed_plainly>({}, relaxed);
+    CHECK(r.failed == model::checks_plain_accesses);
+    if (r.failed) CHECK(r.failure == "data race: a plain read");
+}
+
 // ---- coherence ----
 
 struct read_read : recorded {

@@ -90,9 +90,11 @@ TEST_CASE("countdown needs its memory orders", "[model][countdown]") {
     w.try_all<counted<3, 1>>({.preemptions = 2}, false);
     w.try_all<counted<3, 2>>({.preemptions = 2}, false);
     w.try_all<counted<3, 2>>({.preemptions = 1, .stale_reads = 1}, true);
-    // Of a thread that waits all claims are under the lock of its queue, or its own.
+    // Of a thread that waits all claims are under the lock of its queue, or its own. Of the exchange that
+    // marks a waiter only the failure needs to acquire: the order of its success gives it that.
     model::require_needed(
-        w, {"park.hpp claim: cas acq_rel -> acquire", "park.hpp claim: cas acq_rel -> release"});
+        w, {"countdown.hpp wait_slow: cas acquire -> relaxed",
+            "park.hpp claim: cas acq_rel -> acquire", "park.hpp claim: cas acq_rel -> release"});
 }
 
 // ---- mutex ----
