@@ -291,6 +291,15 @@ TEST_CASE("an exception of any goroutine ends the simulation as it is", "[testin
         runnel::testing::simulation_error);
 }
 
+TEST_CASE("nothing of an exception is kept once it was caught", "[testing]") {
+    const auto resource = std::make_shared<int>(1);
+    struct failure {
+        std::shared_ptr<int> holds;
+    };
+    CHECK_THROWS_AS(simulate(1, [&] { throw failure{resource}; }), failure);
+    CHECK(resource.use_count() == 1);
+}
+
 TEST_CASE("a program without an end is given up after its steps", "[testing]") {
     simulation_options options;
     options.most_steps = 5000;

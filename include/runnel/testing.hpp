@@ -120,7 +120,7 @@ struct borrowed {
     ~borrowed() { runnel::detail::simulation::give_back(s); }
 };
 
-[[noreturn]] inline void throw_outcome(const runnel::detail::simulation& s) {
+[[noreturn]] inline void throw_outcome(runnel::detail::simulation& s) {
     switch (s.outcome()) {
         case runnel::detail::simulation_end::deadlock:
             throw deadlock("all goroutines are asleep - deadlock!\n" + s.dump());
@@ -131,7 +131,7 @@ struct borrowed {
         case runnel::detail::simulation_end::endless:
             throw endless("no end after " + std::to_string(s.steps()) + " steps:\n" + s.dump());
         default:
-            std::rethrow_exception(s.error());
+            std::rethrow_exception(s.take_error());
     }
 }
 

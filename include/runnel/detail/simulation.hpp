@@ -203,7 +203,8 @@ public:
     }
 
     simulation_end outcome() const noexcept { return outcome_; }
-    const std::exception_ptr& error() const noexcept { return error_; }
+    /// Given away: a simulation that waits for its next use keeps nothing of the user's.
+    std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
     const std::string& dump() const noexcept { return dump_; }
     std::uint64_t steps() const noexcept { return steps_; }
     std::uint64_t trace() const noexcept { return trace_; }
@@ -214,8 +215,7 @@ public:
         if (w != &worker_ && thread_ != thread_id()) {
             fatal(
                 "a goroutine of a simulation was woken from outside it: it may share with others "
-                "only "
-                "what was made inside");
+                "only what was made inside");
         }
         ready_.push_back(g);
         goroutine* running =
