@@ -21,20 +21,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using runnel::background;
-using test::allocations;
+using test::allocations_of;
 using test::outstanding;
 
 constexpr auto never = std::chrono::hours(24 * 365);
 const runnel::context_key<int> key{"a name that is longer than what a short string holds"};
-
-/// Allocations of one call, after another has made what is made once.
-template <class F>
-long allocations_of(const F& f) {
-    f();
-    const long before = allocations.load();
-    f();
-    return allocations.load() - before;
-}
 
 }  // namespace
 

@@ -23,17 +23,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using test::allocations;
-
-// Allocations that `f` makes, once it has been done before.
-template <class F>
-long counted(F f) {
-    f();
-    f();
-    const long before = allocations;
-    f();
-    return allocations - before;
-}
+using test::allocations_of;
 
 // [C-114]
 TEST_CASE("a goroutine with a small callable allocates nothing", "[C-114]") {
@@ -46,18 +36,18 @@ TEST_CASE("a goroutine with a small callable allocates nothing", "[C-114]") {
             while (ran < n) runnel::yield();
             ran = 0;
         };
-        small = counted([&] {
+        small = allocations_of([&] {
             std::array<char, 100> words{};
             for (int i = 0; i < 100; ++i) runnel::go([&ran, words] { ran += 1 + words[0]; });
             settle(100);
         });
-        with_arguments = counted([&] {
+        with_arguments = allocations_of([&] {
             for (int i = 0; i < 100; ++i) {
                 runnel::go([](std::atomic<int>* r, int n) { *r += n; }, &ran, 1);
             }
             settle(100);
         });
-        large = counted([&] {
+        large = allocations_of([&] {
             std::array<char, 1000> words{};
             for (int i = 0; i < 100; ++i) runnel::go([&ran, words] { ran += 1 + words[0]; });
             settle(100);
@@ -76,21 +66,21 @@ TEST_CASE("nothing that waits allocates", "[C-114]") {
         runnel::go([=] {
             for (int v : ping) pong.send(v);
         });
-        expected.check_eq(counted([&] {
+        expected.check_eq(allocations_of([&] {
                               for (int i = 0; i < 100; ++i) {
                                   ping.send(i);
                                   pong.recv();
                               }
                           }),
                           0, "channels");
-        expected.check_eq(counted([&] {
+        expected.check_eq(allocations_of([&] {
                               for (int i = 0; i < 100; ++i) {
                                   runnel::select(runnel::send(ping, i), runnel::timeout(1h));
                                   runnel::select(runnel::recv(pong), runnel::timeout(1h));
                               }
                           }),
                           0, "select with a timeout");
-        expected.check_eq(counted([&] {
+        expected.check_eq(allocations_of([&] {
                               for (int i = 0; i < 20; ++i) runnel::sleep_for(10us);
                               ping.send_for(1, 1h);
                               pong.recv_for(1h);
@@ -99,7 +89,7 @@ TEST_CASE("nothing that waits allocates", "[C-114]") {
                           0, "sleeps and limits");
         runnel::mutex m;
         runnel::wait_group wg;
-        expected.check_eq(counted([&] {
+        expected.check_eq(allocations_of([&] {
                               for (int i = 0; i < 20; ++i) {
                                   wg.go([&] {
                                       m.lock();
