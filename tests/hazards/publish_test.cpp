@@ -6,8 +6,6 @@
 //   are saved, or a wake-up that fell between a look and a sleep, shows as a fault, a hang or a wrong sum.
 #include <atomic>
 #include <chrono>
-#include <cstring>
-#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -16,72 +14,15 @@
 #include <runnel/runnel.hpp>
 
 #include "support/catch.hpp"
+#include "support/faults.hpp"
 #include "support/support.hpp"
-
-namespace {
-
-std::atomic<bool> armed{false};
-std::atomic<std::uint64_t> visits{0};
-
-// Not a sequence that can be replayed, since threads take turns; but the seed shifts all of it.
-std::uint32_t chance() {
-    std::uint64_t x = visits.fetch_add(0x9e3779b97f4a7c15ULL, std::memory_order_relaxed);
-    x ^= test::seed();
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    return static_cast<std::uint32_t>(x >> 32);
-}
-
-struct visited_points {
-    std::mutex lock;
-    std::map<std::string, long> count;
-};
-visited_points& points() {
-    static auto& p = *new visited_points;
-    return p;
-}
-
-}  // namespace
-
-namespace runnel {
-inline namespace v0 {
-namespace detail {
-
-void fault_point(const char* name) noexcept {
-    if (!armed.load(std::memory_order_relaxed)) return;
-    const std::uint32_t c = chance();
-    if (c % 64 == 0) {
-        const std::lock_guard guard(points().lock);
-        ++points().count[name];
-    }
-    if (c % 8 != 0) return;
-    switch ((c >> 8) % 16) {
-        case 0:
-            std::this_thread::sleep_for(std::chrono::microseconds((c >> 16) % 300));
-            break;
-        case 1:
-        case 2:
-        case 3:
-            std::this_thread::yield();
-            break;
-        default:
-            for (std::uint32_t i = (c >> 16) % 500; i > 0; --i) cpu_relax();
-    }
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace runnel
 
 namespace {
 
 using namespace std::chrono_literals;
 
-class arm_points {
-public:
-    arm_points() { armed = true; }
-    ~arm_points() { armed = false; }
-    arm_points(const arm_points&) = delete;
-    arm_points& operator=(const arm_points&) = delete;
+struct arm_points : test::faults {
+    arm_points() : faults(test::delays, test::fault_seed()) {}
 };
 
 void with_workers(int rounds, void (*work)(int rounds, test::expectations&)) {
@@ -264,7 +205,7 @@ TEST_CASE("the points that matter were visited", "[hazards][publish]") {
     {
         const arm_points a;
         runnel::run([] {
-            for (int i = 0; i < 2000; ++i) runnel::sleep_for(1us);  // one visit in 64 is counted
+            for (int i = 0; i < 100; ++i) runnel::sleep_for(1us);
         });
     }
     for (const char* name :
@@ -272,7 +213,7 @@ TEST_CASE("the points that matter were visited", "[hazards][publish]") {
           "scheduler.idle.before_sleep", "scheduler.wake.reserved", "run_queue.steal.before_commit",
           "sleeper.wake", "sleeper.claim", "sleeper.before_arm", "timer_queue.arm"}) {
         INFO(name);
-        CHECK(points().count[name] > 0);
+        CHECK(test::fault_count_of(name).visits > 0);
     }
 }
 

@@ -61,25 +61,28 @@
 // Whether a simulation (testing.hpp) may interrupt a goroutine before each operation, and not only where it
 // starts another, yields or parks. That costs a nanosecond an operation, so it is for builds with
 // assertions, and for those that ask for it. A program may mix both: no layout depends on it.
-#if !defined(NDEBUG) || defined(RUNNEL_TESTING)
+#if !defined(NDEBUG) || defined(RUNNEL_TESTING) || defined(RUNNEL_FAULT_POINTS)
 #define RUNNEL_INTERRUPTION_POINTS 1
 #else
 #define RUNNEL_INTERRUPTION_POINTS 0
 #endif
 
-// A named synchronisation point. Nothing in production; with RUNNEL_FAULT_POINTS a test program
-// defines the hook and may delay, yield or fail there.
+// A named synchronisation point, and a named thing that may go wrong or another way. Nothing in production;
+// with RUNNEL_FAULT_POINTS a test program defines both hooks: it may delay, and decides what goes wrong.
 #if defined(RUNNEL_FAULT_POINTS)
 namespace runnel {
 inline namespace v0 {
 namespace detail {
 void fault_point(const char* name) noexcept;
-}
+bool fault_strikes(const char* name) noexcept;
+}  // namespace detail
 }  // namespace v0
 }  // namespace runnel
 #define RUNNEL_POINT(name) ::runnel::detail::fault_point(name)
+#define RUNNEL_FAULT(name) ::runnel::detail::fault_strikes(name)
 #else
 #define RUNNEL_POINT(name) static_cast<void>(0)
+#define RUNNEL_FAULT(name) false
 #endif
 
 namespace runnel {

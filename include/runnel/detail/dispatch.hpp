@@ -352,10 +352,23 @@ RUNNEL_NOINLINE inline void ask_conductor() noexcept {
     if (c->interrupts(w, g)) step_back(w, g);
 }
 
+/// The running goroutine goes on behind all others, most likely on another worker.
+RUNNEL_NOINLINE inline void step_aside() noexcept {
+    worker* w = current_worker();
+    goroutine* g = w != nullptr ? w->current.load(memory_order_relaxed) : nullptr;
+    if (g == nullptr || g->pinned.load(memory_order_relaxed) != nullptr) return;
+    const tsan::runtime_scope ours;
+    step_back(w, g);
+}
+
 /// Stands before each operation of the public interface that others may notice, and where no lock is
-/// held: a simulation may let others go first there.
+/// held: a simulation may let others go first there, and so may a fault.
 RUNNEL_ALWAYS_INLINE void interruption_point() noexcept {
-    if (RUNNEL_UNLIKELY(simulations.load(memory_order_relaxed) != 0)) ask_conductor();
+    if (RUNNEL_UNLIKELY(simulations.load(memory_order_relaxed) != 0)) {
+        ask_conductor();
+    } else if (RUNNEL_FAULT("goroutine.preempted")) {
+        step_aside();
+    }
 }
 
 #else

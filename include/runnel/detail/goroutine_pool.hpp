@@ -91,6 +91,7 @@ private:
 
     void add_slab() {
         RUNNEL_POINT("goroutine_pool.add_slab");
+        if (RUNNEL_FAULT("goroutine_pool.no_memory")) throw std::bad_alloc();
         auto* s = new slab;
         s->next = slabs_.load(memory_order_relaxed);
         for (std::size_t i = slab_blocks; i-- > 0;) push(&s->blocks[i]);

@@ -91,8 +91,8 @@ struct monitor {
             worker* w = s_.worker_at(i);
             if (w == nullptr) continue;
             const std::uint32_t ticks = w->ticks.load(memory_order_relaxed);
-            const bool stuck =
-                ticks == w->watched_ticks && w->current.load(memory_order_relaxed) != nullptr;
+            const bool stuck = (ticks == w->watched_ticks || RUNNEL_FAULT("monitor.take_place")) &&
+                               w->current.load(memory_order_relaxed) != nullptr;
             w->watched_ticks = ticks;
             if (stuck && waiting) take_place(w);
             if (w->place.load(memory_order_relaxed) != worker::place_state::held) drain(w);

@@ -88,6 +88,7 @@ RUNNEL_NOINLINE inline int futex_wait(const atomic<std::uint32_t>& word, std::ui
 #if defined(RUNNEL_MODEL)
     return RUNNEL_MODEL::futex_wait(word, expected, deadline);
 #else
+    if (RUNNEL_FAULT("futex_wait.interrupted")) return -EINTR;
     timespec ts{};
     timespec* limit = nullptr;
     if (deadline != no_deadline) {
@@ -100,6 +101,7 @@ RUNNEL_NOINLINE inline int futex_wait(const atomic<std::uint32_t>& word, std::ui
     }
     const long r = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
                              limit, nullptr, FUTEX_BITSET_MATCH_ANY);
+    RUNNEL_POINT("futex_wait.woken");
     return r < 0 ? -errno : 0;
 #endif
 }
@@ -109,6 +111,7 @@ RUNNEL_NOINLINE inline void futex_wake(const atomic<std::uint32_t>* word, int n 
 #if defined(RUNNEL_MODEL)
     RUNNEL_MODEL::futex_wake(word, n);
 #else
+    RUNNEL_POINT("futex_wake");
     ::syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, nullptr, nullptr, 0);
 #endif
 }
@@ -164,6 +167,7 @@ RUNNEL_NOINLINE inline thread_stack_bounds find_stack_of_thread() noexcept {
 
 /// Starts a detached thread with every asynchronous signal blocked. Returns an errno value.
 inline int start_thread(void* (*entry)(void*), void* arg, pthread_t* out = nullptr) noexcept {
+    if (RUNNEL_FAULT("start_thread.none_left")) return EAGAIN;
     sigset_t all;
     sigset_t old;
     ::sigfillset(&all);

@@ -149,6 +149,7 @@ public:
     goroutine* pick_local(worker* w) noexcept {
         const std::uint32_t tick = w->ticks.load(memory_order_relaxed) + 1;
         w->ticks.store(tick, memory_order_relaxed);
+        if (RUNNEL_FAULT("scheduler.pick_nothing")) return nullptr;
         // Go's 61: every so often the rest of the world comes first, though we have work.
         if (RUNNEL_UNLIKELY(tick % fairness == 0) && world_calls(w)) return nullptr;
         return take_queued(w);
@@ -347,7 +348,8 @@ private:
     }
 
     void enqueue(worker* w, goroutine* g, bool fresh) noexcept {
-        if (RUNNEL_LIKELY(w != nullptr && w->queues_for == this)) {
+        if (RUNNEL_LIKELY(w != nullptr && w->queues_for == this) &&
+            !RUNNEL_FAULT("scheduler.elsewhere")) {
             // The last one made runnable runs first: its data is warm. [ID-1] by the exchange.
             goroutine* kicked = w->next.exchange(g, memory_order_seq_cst);
             if (kicked != nullptr) push_local(w, kicked);
@@ -576,6 +578,9 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
         const std::uint32_t tick = w->ticks.load(memory_order_relaxed);
         w->ticks.store(tick + 1, memory_order_relaxed);
         if (tick % fairness == 0) g = take_injected(w, 1);
+        if (RUNNEL_FAULT("scheduler.steal_first") && g == nullptr && w->queue.empty()) {
+            g = steal(w, true);
+        }
         if (g == nullptr) g = pick_queued(w);
         if (g == nullptr) g = take_injected(w, batch);
         if (g == nullptr) g = steal(w, false);
@@ -630,8 +635,10 @@ inline goroutine* scheduler::steal(worker* w, bool next_too) noexcept {
         worker* victim = worker_at(at);
         if (victim == nullptr || victim == w) continue;
         for (;;) {
+            RUNNEL_ASSERT(w->queue.empty(), "there may be no room for what is stolen");
             goroutine* g = victim->queue.empty() ? nullptr : victim->queue.steal_into(w->queue);
-            if (g == nullptr && next_too && next_is_stale(victim)) {
+            if (g == nullptr && next_too &&
+                (RUNNEL_FAULT("scheduler.steal_warm") || next_is_stale(victim))) {
                 RUNNEL_POINT("scheduler.steal_next");
                 g = victim->next.exchange(nullptr, memory_order_acquire);
             }
@@ -721,6 +728,9 @@ inline void scheduler::go_idle(worker* w) noexcept {
                 spin_guard g(idle_lock_);
                 if (keeper_.load(memory_order_relaxed) != w) continue;
                 limit = timers_.earliest();
+                if (RUNNEL_FAULT("scheduler.keeper_early") && limit != no_deadline) {
+                    limit -= std::chrono::milliseconds(1);
+                }
                 keeper_deadline_.store(limit.time_since_epoch().count(),
                                        memory_order_seq_cst);  // [TK-1]
             }
@@ -805,7 +815,7 @@ inline void scheduler::pass_keeper_on() noexcept {
 inline void scheduler::expire_timers(worker* w) noexcept {
     if (timers_.empty()) return;
     const time_point t = now();
-    if (timers_.earliest() > t) return;
+    if (timers_.earliest() > t || RUNNEL_FAULT("scheduler.timers_late")) return;
     timers_.run_due(t, [&](goroutine* g) {
         g->state.store(goroutine_state::runnable, memory_order_relaxed);
         push_local(w, g);

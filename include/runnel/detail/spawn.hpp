@@ -356,6 +356,7 @@ void spawn_task(scheduler& s, worker* w, run_scope* scope, source_place place, M
     if constexpr (stored_in_place<Task>) {
         ::new (static_cast<void*>(g->storage)) Task(make_task());
     } else {
+        if (RUNNEL_FAULT("spawn.no_memory")) throw std::bad_alloc();
         Task* made = new Task(make_task());
         const tsan::runtime_scope ours;
         ::new (static_cast<void*>(g->storage)) Task*(made);
