@@ -329,7 +329,7 @@ CHILD_SCENARIO(many_in_deadlock) {
 TEST_CASE("the dump of a fatal report is cut short", "[debug]") {
     const auto r = test::run_scenario("many_in_deadlock");
     CHECK(r.status == 2);
-    CHECK(lines_with(r.err, "[chan receive] on ") == 1000);
+    CHECK(lines_with(r.err, "[chan receive") == 1000);
     CHECK(test::contains(r.err, "and " + std::to_string(many + 1 - 1000) + " more\n"));
 }
 
@@ -365,7 +365,8 @@ TEST_CASE("RUNNEL_DEBUG=dump-on-sigquit makes SIGQUIT print all goroutines", "[d
     CHECK(asked.status == 0);
     CHECK(asked.out == "went on\n");
     CHECK(test::contains(asked.err, "SIGQUIT"));
-    CHECK(test::contains(asked.err, "[chan receive] on 0x"));
+    CHECK(test::contains(asked.err, "[chan receive"));
+    CHECK(test::contains(asked.err, "] on 0x"));
     CHECK(test::contains(asked.err, "debug_test.cpp:"));
     const auto plain = test::run_scenario("quits", {"RUNNEL_DEBUG="});
     CHECK(plain.status == 128 + SIGQUIT);

@@ -56,6 +56,25 @@ TEST_CASE("a stack has the size that was asked for, less guard and header", "[st
     }
 }
 
+TEST_CASE("what is reserved is there, and no more is asked of the system than that",
+          "[stack_pool]") {
+    stack_pool pool(1 << 20);
+    pool.reserve(100);
+    const std::size_t before = mappings();
+    std::set<stack*> all;
+    for (int i = 0; i < 100; ++i) {
+        stack* s = pool.allocate();
+        CHECK(all.insert(s).second);
+        CHECK(slab_of(s->bottom) != nullptr);
+    }
+    for (stack* s : all) pool.release(s);
+    // Guards aside nothing has been mapped for them.
+    CHECK(mappings() <= before + 200);
+    pool.unreserve(100);
+    pool.reserve(100);
+    CHECK(mappings() <= before + 200);
+}
+
 TEST_CASE("every address of a stack leads to its slab and header", "[stack_pool]") {
     stack_pool pool(64 << 10);
     std::vector<stack*> all;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <random>
 #include <shared_mutex>
@@ -420,6 +421,10 @@ TEST_CASE("goroutines that change threads, keep theirs or block it all come thro
 // ---- 5. and all of it was under faults ----
 
 TEST_CASE("every point was visited, and every fault struck", "[faults]") {
+    if (test::scale(100) < 100 || std::getenv("RUNNEL_FAULT_ONLY") != nullptr) {
+        SUCCEED("too little was done for that");
+        return;
+    }
     for (const test::fault_count& c : test::fault_counts()) {
         std::printf("%-32s %10llu visits %10llu strikes\n", c.name.c_str(),
                     static_cast<unsigned long long>(c.visits),

@@ -76,8 +76,8 @@ TEST_CASE("what cannot be started is refused, and the rest runs", "[faults]") {
     CHECK(left == 0);
     CHECK(held.use_count() == 1);
     CHECK(refused > 0);
-    for (const char* name :
-         {"start_thread.none_left", "goroutine_pool.no_memory", "spawn.no_memory"}) {
+    for (const char* name : {"start_thread.none_left", "goroutine_pool.no_memory",
+                             "spawn.no_memory", "stack_pool.no_memory"}) {
         INFO(name);
         CHECK(test::fault_count_of(name).strikes > 0);
     }

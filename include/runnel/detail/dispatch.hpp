@@ -75,7 +75,7 @@ inline stack* take_spare(worker* w) noexcept {
         w->entering = s;
         return s;
     } catch (...) {
-        fatal("no memory for a goroutine's stack");
+        fatal("no memory for a goroutine's stack");  // none was reserved
     }
 }
 
@@ -469,9 +469,21 @@ inline bool scheduler::start_worker(bool looking) noexcept {
     spin_guard g(start_lock_);
     const std::uint32_t n = worker_count_.load(memory_order_relaxed);
     if (n == max_workers) fatal("thread exhaustion: 10000 workers, all blocked");
-    worker* w = std::exchange(unborn_, nullptr);
-    if (w == nullptr) w = new (std::nothrow) worker;
-    if (w == nullptr) return false;
+    worker* w = unborn_;
+    if (w == nullptr) {
+        // For its loop, the one that it is about to leave, and those that it keeps.
+        try {
+            stacks.reserve(most_spares + 2);
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+        w = new (std::nothrow) worker;
+        if (w == nullptr) {
+            stacks.unreserve(most_spares + 2);
+            return false;
+        }
+    }
+    unborn_ = nullptr;
     w->home = this;
     w->queues_for = this;
     w->index = n;

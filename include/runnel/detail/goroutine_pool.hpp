@@ -3,7 +3,7 @@
 //
 //   Layer   2
 //   Invariants  every block of every slab is a valid goroutine object for ever, so for_each() may look
-//               at all of them while they start and end.
+//               at all of them while they start and end; for each there is a stack, should it park.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,8 @@ namespace detail {
 
 class goroutine_pool {
 public:
+    explicit goroutine_pool(stack_pool& stacks) noexcept : stacks_(stacks) {}
+
     /// A free block, from the worker's own list if there is a worker. Throws std::bad_alloc.
     goroutine* allocate(worker* w) {
         if (w == nullptr) {
@@ -91,13 +93,18 @@ private:
 
     void add_slab() {
         RUNNEL_POINT("goroutine_pool.add_slab");
-        if (RUNNEL_FAULT("goroutine_pool.no_memory")) throw std::bad_alloc();
-        auto* s = new slab;
+        stacks_.reserve(slab_blocks);  // each may park
+        auto* s = RUNNEL_FAULT("goroutine_pool.no_memory") ? nullptr : new (std::nothrow) slab;
+        if (s == nullptr) {
+            stacks_.unreserve(slab_blocks);
+            throw std::bad_alloc();
+        }
         s->next = slabs_.load(memory_order_relaxed);
         for (std::size_t i = slab_blocks; i-- > 0;) push(&s->blocks[i]);
         slabs_.store(s, memory_order_release);  // [GP-1]
     }
 
+    stack_pool& stacks_;
     spin_lock lock_;
     goroutine* free_ = nullptr;     // guarded by lock_
     atomic<slab*> slabs_{nullptr};  // appended to under lock_; read by anyone

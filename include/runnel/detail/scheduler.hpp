@@ -497,7 +497,7 @@ private:
 public:
     stack_pool stacks;
     floating_point initial_mode;  // of whoever made this: what each goroutine begins with
-    goroutine_pool blocks;
+    goroutine_pool blocks{stacks};
     run_scope root;  // of goroutines started outside any run
     scheduler_counters counters;
     atomic<std::uint64_t> next_id{1};

@@ -6,6 +6,8 @@
 //     a slot is [guard | stack … top header]; slots are never unmapped, so a stale pointer to an
 //     abandoned goroutine's stack stays readable;
 //     a stack is owned by exactly one of: a goroutine, a worker (its loop or its spares), the pool.
+//     who may come to need a stack has reserved one before, so that allocate() always finds one: parking
+//     cannot fail, go() can.
 //   Memory  reserved without backing (MAP_NORESERVE) and committed by touch; no huge pages, which
 //           would make each stack cost 2 MiB.
 #pragma once
@@ -64,6 +66,7 @@ struct stack_slab {
     std::size_t size = 0;
     std::size_t slot_size = 0;
     stack_slab* next = nullptr;
+    stack_slab* next_uncarved = nullptr;  // the pool's
 };
 RUNNEL_API inline constinit atomic<stack_slab*> all_slabs{nullptr};
 
@@ -88,7 +91,20 @@ public:
 
     std::size_t slot_size() const noexcept { return slot_size_; }
 
-    /// A stack with a fresh header. Throws std::bad_alloc if the system has no memory for it.
+    /// From now on allocate() finds `n` stacks more. Throws std::bad_alloc if the system has no room for
+    /// them; nothing is reserved then.
+    void reserve(std::size_t n) {
+        if (RUNNEL_FAULT("stack_pool.no_memory")) throw std::bad_alloc();
+        spin_guard g(lock_);
+        while (carved_ + uncarved_ < reserved_ + n) add_slab();
+        reserved_ += n;
+    }
+    void unreserve(std::size_t n) noexcept {
+        spin_guard g(lock_);
+        reserved_ -= n;
+    }
+
+    /// A stack with a fresh header, one of those that are reserved.
     stack* allocate() {
         RUNNEL_POINT("stack_pool.allocate");
         std::byte* slot = nullptr;
@@ -194,15 +210,25 @@ private:
         std::byte* slot = nullptr;
         {
             spin_guard g(lock_);
-            if (slab_next_ == slab_end_) add_slab();
+            if (slab_next_ == slab_end_) next_slab();
             slot = slab_next_;
             slab_next_ += slot_size_;
+            ++carved_;
+            --uncarved_;
         }
         install_guard(slot);
 #if RUNNEL_ASAN
         __lsan_register_root_region(slot + guard_size, slot_size_ - guard_size);
 #endif
         return make_header(slot);
+    }
+
+    void next_slab() {
+        if (slabs_ == nullptr) add_slab();  // more are used than were reserved: in a simulation
+        stack_slab* slab = slabs_;
+        slabs_ = slab->next_uncarved;
+        slab_next_ = slab->begin;
+        slab_end_ = slab->begin + slab->size;
     }
 
     void add_slab() {
@@ -216,13 +242,18 @@ private:
         auto* begin =
             static_cast<std::byte*>(memory) + (address - reinterpret_cast<std::uintptr_t>(memory));
         ::madvise(memory, size + slot_size_, MADV_NOHUGEPAGE);
-        auto* slab = new stack_slab{begin, size, slot_size_, all_slabs.load(memory_order_relaxed)};
+        auto* slab = new (std::nothrow)
+            stack_slab{begin, size, slot_size_, all_slabs.load(memory_order_relaxed), slabs_};
+        if (slab == nullptr) {
+            ::munmap(memory, size + slot_size_);
+            throw std::bad_alloc();
+        }
         // [SP-1] publishes the slab's fields to the overflow report; several pools may add at once.
         while (!all_slabs.compare_exchange_weak(slab->next, slab, memory_order_release,
                                                 memory_order_relaxed)) {
         }
-        slab_next_ = begin;
-        slab_end_ = begin + size;
+        slabs_ = slab;
+        uncarved_ += size / slot_size_;
     }
 
     // By MADV_GUARD_INSTALL where the kernel has it, which costs no mapping; else by mprotect while
@@ -263,8 +294,13 @@ private:
     std::size_t cold_count_ = 0;     // guarded by lock_
     std::size_t cold_capacity_ = 0;  // guarded by lock_
     static constexpr std::size_t cold_reserved_ = 1;  // trim() runs on one thread at a time
-    std::byte* slab_next_ = nullptr;  // guarded by lock_: [slab_next_, slab_end_) is not carved yet
-    std::byte* slab_end_ = nullptr;   // guarded by lock_
+    std::byte* slab_next_ =
+        nullptr;                     // guarded by lock_: [slab_next_, slab_end_) is not carved yet,
+    std::byte* slab_end_ = nullptr;  // guarded by lock_
+    stack_slab* slabs_ = nullptr;    // guarded by lock_: nor are these
+    std::size_t carved_ = 0;         // guarded by lock_: stacks that there are,
+    std::size_t uncarved_ = 0;       // guarded by lock_: that there may be,
+    std::size_t reserved_ = 0;       // guarded by lock_: and that may be asked for
 };
 
 }  // namespace detail
