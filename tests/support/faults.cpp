@@ -114,7 +114,8 @@ constexpr rule rules[] = {
 // RUNNEL_FAULT_ONLY=name,name…: nothing else strikes; to find out which fault it was.
 bool is_wanted(const char* name) {
     static const char* const only = std::getenv("RUNNEL_FAULT_ONLY");
-    return only == nullptr || contains("," + std::string(only) + ",", "," + std::string(name) + ",");
+    return only == nullptr ||
+           contains("," + std::string(only) + ",", "," + std::string(name) + ",");
 }
 
 const rule& rule_for(const char* name) {

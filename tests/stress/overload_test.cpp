@@ -1,0 +1,267 @@
+// tests/stress/overload_test.cpp — far more of everything than the machine has: progress, fairness, memory afterwards.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   A million goroutines that can run, a hundred thousand timers at one moment, as many waiters on one mutex and
+//   receivers of one channel that is closed. All come through, a bystander goes on meanwhile, and what was
+//   needed is given back. What it took is printed, and no test says how much that may be.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <runnel/runnel.hpp>
+
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using runnel::clock;
+
+std::size_t number(std::size_t n) {
+    // g++'s thread sanitizer knows 8128 fibers, and no more than that.
+    return test::under_tsan ? 2'000 : test::under_asan ? n / 20 : n;
+}
+
+std::size_t resident_bytes() {
+    std::ifstream in("/proc/self/statm");
+    std::size_t all = 0;
+    std::size_t resident = 0;
+    in >> all >> resident;
+    return resident * 4096;
+}
+
+double ms(clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+// A goroutine that does a little again and again, and how long it ever had to wait for that.
+class bystander {
+public:
+    bystander() {
+        wg_.go([this] {
+            clock::time_point last = clock::now();
+            while (!stop_) {
+                runnel::yield();
+                const clock::time_point now = clock::now();
+                longest_ = std::max(longest_, now - last);
+                last = now;
+                ++turns_;
+            }
+        });
+        while (turns_ == 0) runnel::yield();
+    }
+    ~bystander() { stop(); }
+    bystander(const bystander&) = delete;
+    bystander& operator=(const bystander&) = delete;
+
+    long turns() const { return turns_; }
+    clock::duration stop() {
+        stop_ = true;
+        wg_.wait();
+        return longest_;
+    }
+
+private:
+    std::atomic<bool> stop_{false};
+    std::atomic<long> turns_{0};
+    clock::duration longest_{};  // its goroutine's, until that has ended
+    runnel::wait_group wg_;
+};
+
+// What it took; and stacks are given back once all have ended, but for some. Control blocks are kept.
+void report(const char* what, std::size_t n, clock::duration took, clock::duration longest,
+            std::size_t before, std::size_t peak) {
+    std::printf("%-28s %8zu in %7.1f ms, a bystander waited %6.1f ms at most, +%zu MiB at most, ",
+                what, n, ms(took), ms(longest), (peak - std::min(peak, before)) >> 20);
+    std::size_t left = 0;
+    const bool given_back = test::under_sanitizer || test::eventually([&] {
+                                left = resident_bytes();
+                                return left <= before + n * 1024 + (std::size_t{32} << 20);
+                            });
+    std::printf("+%zu MiB afterwards\n", (left - std::min(left, before)) >> 20);
+    CHECK(given_back);
+    CHECK(runnel::num_goroutine() == 0);
+}
+
+TEST_CASE("a million goroutines that can run", "[stress][overload]") {
+    const std::size_t n = number(1'000'000);
+    test::expectations expected;
+    const std::size_t before = resident_bytes();
+    std::size_t peak = 0;
+    clock::duration took{};
+    clock::duration longest{};
+    runnel::run([&] {
+        bystander b;
+        std::atomic<std::size_t> ran{0};
+        bool fired = false;
+        const auto began = clock::now();
+        runnel::wait_group wg;
+        const long turns = b.turns();
+        for (std::size_t i = 0; i < n; ++i) {
+            wg.go([&] { ++ran; });
+        }
+        peak = resident_bytes();
+        wg.go([&] {
+            runnel::sleep_for(1ms);
+            fired = true;
+        });
+        wg.wait();
+        took = clock::now() - began;
+        expected.check_eq(ran.load(), n, "each ran once");
+        expected.check(fired, "a sleeper woke");
+        expected.check(b.turns() > turns, "the bystander went on");
+        longest = b.stop();
+    });
+    expected.verify();
+    report("runnable goroutines", n, took, longest, before, peak);
+}
+
+TEST_CASE("a hundred thousand goroutines that yield", "[stress][overload]") {
+    const std::size_t n = number(100'000);
+    constexpr int times = 3;
+    test::expectations expected;
+    const std::size_t before = resident_bytes();
+    std::size_t peak = 0;
+    clock::duration took{};
+    clock::duration longest{};
+    runnel::run([&] {
+        bystander b;
+        std::atomic<std::size_t> turns{0};
+        runnel::wait_group wg;
+        const long others = b.turns();
+        const auto began = clock::now();
+        for (std::size_t i = 0; i < n; ++i) {
+            wg.go([&] {
+                for (int k = 0; k < times; ++k) {
+                    ++turns;
+                    runnel::yield();
+                }
+            });
+        }
+        peak = resident_bytes();
+        wg.wait();
+        peak = std::max(peak, resident_bytes());
+        took = clock::now() - began;
+        expected.check_eq(turns.load(), n * times, "each had its turns");
+        expected.check(b.turns() > others, "the bystander went on");
+        longest = b.stop();
+    });
+    expected.verify();
+    report("goroutines that yield", n, took, longest, before, peak);
+}
+
+TEST_CASE("a hundred thousand timers at one moment", "[stress][overload]") {
+    const std::size_t n = number(100'000);
+    test::expectations expected;
+    const std::size_t before = resident_bytes();
+    std::size_t peak = 0;
+    clock::duration took{};
+    clock::duration longest{};
+    runnel::run([&] {
+        bystander b;
+        std::atomic<std::size_t> fired{0};
+        std::atomic<std::size_t> early{0};
+        const auto at = clock::now() + (test::under_sanitizer ? 2s : 1s);
+        std::vector<runnel::timer> functions;
+        functions.reserve(n / 2);
+        runnel::wait_group sleepers;
+        for (std::size_t i = 0; i < n / 2; ++i) {
+            functions.push_back(runnel::after_func(at - clock::now(), [&] {
+                if (clock::now() < at) ++early;
+                ++fired;
+            }));
+            sleepers.go([&] {
+                runnel::sleep_until(at);
+                if (clock::now() < at) ++early;
+                ++fired;
+            });
+        }
+        runnel::sleep_until(at);
+        peak = resident_bytes();
+        const long turns = b.turns();
+        const auto began = clock::now();
+        sleepers.wait();
+        while (fired != n / 2 * 2) runnel::yield();
+        took = clock::now() - began;
+        expected.check_eq(early.load(), std::size_t{0}, "none is early");
+        expected.check(b.turns() > turns, "the bystander went on");
+        longest = b.stop();
+        expected.check(test::eventually([] { return runnel::num_goroutine() == 1; }), "all ended");
+    });
+    expected.verify();
+    report("timers at one moment", n, took, longest, before, peak);
+}
+
+TEST_CASE("a hundred thousand waiters on one mutex", "[stress][overload]") {
+    const std::size_t n = number(100'000);
+    test::expectations expected;
+    const std::size_t before = resident_bytes();
+    std::size_t peak = 0;
+    clock::duration took{};
+    clock::duration longest{};
+    runnel::run([&] {
+        bystander b;
+        runnel::mutex m;
+        std::size_t counter = 0;  // guarded by m
+        std::size_t inside = 0;   // guarded by m
+        runnel::wait_group wg;
+        m.lock();
+        for (std::size_t i = 0; i < n; ++i) {
+            wg.go([&] {
+                const std::lock_guard held(m);
+                if (++inside != 1) expected.check(false, "one at a time");
+                ++counter;
+                --inside;
+            });
+        }
+        test::wait_parked(n, "sync.Mutex.Lock");
+        peak = resident_bytes();
+        const long turns = b.turns();
+        const auto began = clock::now();
+        m.unlock();
+        wg.wait();
+        took = clock::now() - began;
+        expected.check_eq(counter, n, "each had it once");
+        expected.check(b.turns() > turns, "the bystander went on");
+        longest = b.stop();
+    });
+    expected.verify();
+    report("waiters on one mutex", n, took, longest, before, peak);
+}
+
+TEST_CASE("a channel with a hundred thousand receivers is closed", "[stress][overload]") {
+    const std::size_t n = number(100'000);
+    test::expectations expected;
+    const std::size_t before = resident_bytes();
+    std::size_t peak = 0;
+    clock::duration took{};
+    clock::duration longest{};
+    runnel::run([&] {
+        bystander b;
+        const auto ch = runnel::make_chan<int>();
+        std::atomic<std::size_t> closed{0};
+        runnel::wait_group wg;
+        for (std::size_t i = 0; i < n; ++i) {
+            wg.go([&] { closed += ch.recv() ? 0 : 1; });
+        }
+        test::wait_parked(n, "chan receive");
+        peak = resident_bytes();
+        const long turns = b.turns();
+        const auto began = clock::now();
+        ch.close();
+        wg.wait();
+        took = clock::now() - began;
+        expected.check_eq(closed.load(), n, "each was told");
+        expected.check(b.turns() > turns, "the bystander went on");
+        longest = b.stop();
+    });
+    expected.verify();
+    report("receivers of a closed channel", n, took, longest, before, peak);
+}
+
+}  // namespace
