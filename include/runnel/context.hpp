@@ -104,6 +104,7 @@ public:
         if (core_ == nullptr) return nullptr;
         return static_cast<const T*>(detail::value_base::find(core_->values(), &key));
     }
+#if defined(__cpp_lib_jthread)
     /// A token on which a stop is requested when the context is done: for std::jthread's and other
     /// code that knows no contexts. Its callbacks run where the context is cancelled, or in a
     /// goroutine if its deadline struck. They should not park: std::stop_callback's destructor
@@ -112,6 +113,7 @@ public:
         detail::context_core* c = root();
         return c != nullptr ? c->stop_token() : std::stop_token();
     }
+#endif
 
     /// Whether both are the same node.
     friend bool operator==(const context& a, const context& b) noexcept {

@@ -18,7 +18,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,6 +26,7 @@
 
 #include <runnel/detail/chan_core.hpp>
 #include <runnel/detail/intrusive_list.hpp>
+#include <runnel/detail/stop_source.hpp>
 #include <runnel/detail/timer_chan.hpp>
 
 namespace runnel {
@@ -134,13 +134,14 @@ public:
         return c;
     }
 
+#if defined(__cpp_lib_jthread)
     /// Its source, too, is made when somebody asks for it first.
     std::stop_token stop_token() {
-        std::stop_source source(std::nostopstate);
+        stop_source source = no_stop_source();
         bool is_done = false;
         look_at_stop(source, is_done);
         if (!source.stop_possible()) {
-            std::stop_source fresh;
+            stop_source fresh;
             {
                 const spin_guard guard(lock_);
                 if (!stop_.stop_possible()) stop_ = std::move(fresh);
@@ -151,6 +152,7 @@ public:
         if (is_done) source.request_stop();
         return source.get_token();
     }
+#endif
 
 protected:
     enum class joins : bool { no, yes };
@@ -319,7 +321,7 @@ private:
         return there;
     }
 
-    void look_at_stop(std::stop_source& source, bool& is_done) const noexcept {
+    void look_at_stop(stop_source& source, bool& is_done) const noexcept {
         const spin_guard guard(lock_);
         source = stop_;
         is_done = decided_.load(memory_order_relaxed) != 0;  // relaxed: written under lock_
@@ -331,11 +333,11 @@ private:
     const value_base* values_ = nullptr;
     std::optional<time_point> deadline_;
     atomic<std::uint32_t> references_{1};
-    bool stop_wanted_ = false;                 // written before decided_
-    atomic<chan_core<unit>*> done_{nullptr};   // written once, under lock_
-    std::error_code cause_;                    // written before decided_
-    intrusive_list<context_core> children_;    // guarded by lock_
-    std::stop_source stop_{std::nostopstate};  // written once, under lock_
+    bool stop_wanted_ = false;                // written before decided_
+    atomic<chan_core<unit>*> done_{nullptr};  // written once, under lock_
+    std::error_code cause_;                   // written before decided_
+    intrusive_list<context_core> children_;   // guarded by lock_
+    stop_source stop_ = no_stop_source();     // written once, under lock_
 };
 
 // ---- 5. kinds of nodes ----

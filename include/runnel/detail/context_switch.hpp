@@ -25,6 +25,14 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+#if defined(_LIBCPP_VERSION)
+// libc++abi has it, and no header of its says so.
+namespace __cxxabiv1 {
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals();
+}  // namespace __cxxabiv1
+#endif
+
 namespace runnel {
 inline namespace v0 {
 namespace detail {
