@@ -56,6 +56,9 @@ TEST_CASE("a std::mutex held across a park stops nobody for good", "[hazards][lo
 
 #endif
 
+// libc++abi takes another goroutine of the same thread for a recursion, and aborts.
+#if !defined(_LIBCPP_VERSION)
+
 TEST_CASE("a local static whose initialiser parks stops nobody for good", "[hazards][locks]") {
     const one_processor one;
     static std::atomic<int> made{0};
@@ -80,6 +83,8 @@ TEST_CASE("a local static whose initialiser parks stops nobody for good", "[haza
     CHECK(made == 1);
     CHECK(sum == 5);
 }
+
+#endif
 
 TEST_CASE("std::call_once whose function parks stops nobody for good", "[hazards][locks]") {
     if (test::under_tsan) {
