@@ -235,27 +235,40 @@ protected:
         context_core* first_ = nullptr;  // linked by prev; held
     };
 
-    /// Cancels `top` and all below it, and runs nothing of the user's: that is put into `rest`.
+    /// Cancels `top` and all below it, and runs nothing of the user's: that is put into `rest`. Whoever is
+    /// woken, or started by after_func, finds all of them cancelled; only who looks by chance may come between.
     static void propagate(context_core* top, errc reason, std::error_code cause,
                           remainder& rest) noexcept {
         const tsan::runtime_scope ours;
         if (!cause) cause = make_error_code(reason);
         // The children of those that are done: linked by next, held.
         context_core* work = nullptr;
-        const decision own = top->decide(reason, cause, work);
-        if (own == decision::was_done) return;
+        context_core* decided = nullptr;  // likewise
+        wake_list woken;
+        if (!top->decide(reason, cause, work, woken)) return;
         top->leave_parent();
-        top->on_cancel();
-        if (own == decision::stop_wanted) {
-            top->retain();
-            rest.push(top);
-        }
         while (work != nullptr) {
             context_core* c = work;
             work = c->next;
-            const decision d = c->decide(reason, cause, work);
-            if (d != decision::was_done) c->on_cancel();
-            if (d == decision::stop_wanted || !c->release_unless_last()) rest.push(c);
+            if (c->decide(reason, cause, work, woken)) {
+                c->next = decided;
+                decided = c;
+            } else if (!c->release_unless_last()) {
+                rest.push(c);
+            }
+        }
+        RUNNEL_POINT("context.decided");
+        woken.wake_all();
+        top->on_cancel();
+        if (top->stop_wanted_) {
+            top->retain();
+            rest.push(top);
+        }
+        while (decided != nullptr) {
+            context_core* c = decided;
+            decided = c->next;
+            c->on_cancel();
+            if (c->stop_wanted_ || !c->release_unless_last()) rest.push(c);
         }
     }
 
@@ -276,32 +289,27 @@ protected:
     atomic<int> decided_{0};  // an errc; written under lock_
 
 private:
-    enum class decision : std::uint8_t { was_done, done, stop_wanted };
-
-    // Marks the node, closes its channel and moves its children, held, to the front of `work`.
-    decision decide(errc reason, std::error_code cause, context_core*& work) noexcept {
-        wake_list woken;
-        {
-            const spin_guard guard(lock_);
-            // relaxed: written under lock_
-            if (decided_.load(memory_order_relaxed) != 0) return decision::was_done;
-            cause_ = cause;
-            stop_wanted_ = stop_.stop_possible();
-            tsan::release(&decided_);
-            decided_.store(static_cast<int>(reason), memory_order_release);  // [CX-1]
-            while (context_core* child = children_.pop_front()) {
-                if (!child->try_retain()) continue;  // it is going, and waits for our lock
-                child->next = work;
-                work = child;
-            }
-            // relaxed: written under lock_
-            if (chan_core<unit>* c = done_.load(memory_order_relaxed); c != nullptr) {
-                c->close_quietly(woken);
-            }
+    // Marks the node, closes its channel and moves its children, held, to the front of `work`. False if it was
+    // done before.
+    bool decide(errc reason, std::error_code cause, context_core*& work,
+                wake_list& woken) noexcept {
+        const spin_guard guard(lock_);
+        // relaxed: written under lock_
+        if (decided_.load(memory_order_relaxed) != 0) return false;
+        cause_ = cause;
+        stop_wanted_ = stop_.stop_possible();
+        tsan::release(&decided_);
+        decided_.store(static_cast<int>(reason), memory_order_release);  // [CX-1]
+        while (context_core* child = children_.pop_front()) {
+            if (!child->try_retain()) continue;  // it is going, and waits for our lock
+            child->next = work;
+            work = child;
         }
-        RUNNEL_POINT("context.decided");
-        woken.wake_all();
-        return stop_wanted_ ? decision::stop_wanted : decision::done;
+        // relaxed: written under lock_
+        if (chan_core<unit>* c = done_.load(memory_order_relaxed); c != nullptr) {
+            c->close_quietly(woken);
+        }
+        return true;
     }
 
     RUNNEL_NOINLINE chan_core<unit>* make_done() {
