@@ -691,6 +691,17 @@ CLEAN(function_after_a_cancellation) {
     t.check((++before).get() == 3, "the writes were seen");
 }
 
+CLEAN(function_after_a_cancellation_that_has_been) {
+    auto ctx = runnel::with_cancel(runnel::background());
+    auto done = make_chan<unit>(1);
+    ordered(
+        t, [&] { ctx.cancel(); },
+        [&] {
+            auto handle = runnel::after_func(ctx, [done] { done.send(); });
+            done.recv();
+        });
+}
+
 CLEAN_GOROUTINES(deadline_of_a_context, 32) {
     static plain x;
     x = 0;

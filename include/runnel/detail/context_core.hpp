@@ -88,6 +88,7 @@ public:
                 above_->children_.push_back(this);
                 return;
             }
+            tsan::acquire(&above_->decided_);  // that cancellation happens before ours
             cause = above_->cause_;
         }
         cancel(this, static_cast<errc>(code), cause);
@@ -320,7 +321,11 @@ private:
             there = done_.load(memory_order_relaxed);  // relaxed: written under lock_
             if (there == nullptr) {
                 wake_list nobody;
-                if (decided_.load(memory_order_relaxed) != 0) fresh->close_quietly(nobody);
+                if (decided_.load(memory_order_relaxed) != 0) {
+                    tsan::acquire(
+                        &decided_);  // the close that we make up for is the cancellation's
+                    fresh->close_quietly(nobody);
+                }
                 done_.store(fresh, memory_order_release);  // [CX-3] publishes the channel
             }
         }
@@ -333,6 +338,7 @@ private:
         const spin_guard guard(lock_);
         source = stop_;
         is_done = decided_.load(memory_order_relaxed) != 0;  // relaxed: written under lock_
+        if (is_done) tsan::acquire(&decided_);
     }
 
     context_core* const parent_;
