@@ -632,8 +632,10 @@ RACE(semaphore_of_two) {
 
 // The lock comes too late: the waiter has read it before.
 RACE(condition_changed_without_the_lock) {
-    static plain x;
-    x = 0;
+    static plain
+        fresh[3];  // the sanitizer remembers few accesses of each: here the first one counts
+    plain& x = fresh[runnel::max_procs()];
+    if (mended) x = 0;
     steps s;
     runnel::mutex m;
     runnel::condition_variable changed;
