@@ -16,6 +16,7 @@
 #include <thread>
 
 #include <runnel/detail/platform.hpp>
+#include <runnel/detail/tsan.hpp>
 
 #include "support/support.hpp"
 
@@ -192,6 +193,7 @@ namespace detail {
 // Neither is inlined into a function that may switch: they use what belongs to the thread.
 RUNNEL_NOINLINE void fault_point(const char* name) noexcept {
     if ((test::armed.load(memory_order_relaxed) & test::delays) == 0) return;
+    const tsan::runtime_scope ours;  // to the sanitizer each goroutine of the thread is another
     test::thread_faults* t = test::this_thread();
     test::count& c = t->counts[test::index_of(name)];
     test::add_one(c.visits);
@@ -205,6 +207,7 @@ RUNNEL_NOINLINE bool fault_strikes(const char* name) noexcept {
     if (armed == test::no_faults) return false;
     const test::rule& r = test::rule_for(name);
     if ((armed & r.kind) == 0) return false;
+    const tsan::runtime_scope ours;  // to the sanitizer each goroutine of the thread is another
     test::thread_faults* t = test::this_thread();
     test::count& c = t->counts[test::index_of(name)];
     test::add_one(c.visits);
