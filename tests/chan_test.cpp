@@ -1239,7 +1239,7 @@ TEST_CASE("a move that throws out of a buffer loses no other value", "[chan][thr
 }
 
 TEST_CASE("a move that throws towards a waiting receiver leaves it waiting or tells it",
-          "[chan][throwing]") {
+          "[chan][throwing][bug-32]") {
     test::expectations expect;
     test::on_workers([&] {
         for (test::place where : test::places) {

@@ -209,7 +209,7 @@ TEST_CASE("the main thread's locals are destroyed at exit", "[local]") {
     CHECK(r.out == "main\ngoodbye\n");
 }
 
-TEST_CASE("a goroutine's block that is used again has no old locals", "[local]") {
+TEST_CASE("a goroutine's block that is used again has no old locals", "[local][bug-14]") {
     const int rounds = test::scale(1000);
     test::expectations expected;
     test::on_workers([&] {

@@ -97,7 +97,7 @@ TEST_CASE("the main goroutine of a run is a goroutine", "[runtime][run]") {
 
 // ---- 2. again, at once, and within ----
 
-TEST_CASE("run may be called a thousand times", "[runtime][run]") {
+TEST_CASE("run may be called a thousand times", "[runtime][run][bug-33]") {
     long sum = 0;
     const std::size_t before = runnel::stats().workers;
     const int rounds = test::scale(1000);
@@ -659,7 +659,7 @@ TEST_CASE("a runtime's destructor ends its goroutines and its threads", "[runtim
     CHECK(ch.try_send(1) == runnel::op_status::would_block);
 }
 
-TEST_CASE("runtimes can be made and unmade again and again", "[runtime]") {
+TEST_CASE("runtimes can be made and unmade again and again", "[runtime][bug-33]") {
     long sum = 0;
     const int rounds = test::scale(100);
     for (int i = 0; i < rounds; ++i) {

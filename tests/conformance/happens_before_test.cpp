@@ -117,7 +117,7 @@ TEST_CASE("a buffered receive does not happen before its send's end", "[C-143]")
     racy("buffered_receive_orders_no_send");
 }
 
-TEST_CASE("close happens before a receive that returns because of it", "[C-144][C-153]") {
+TEST_CASE("close happens before a receive that returns because of it", "[C-144][C-153][bug-12]") {
     clean(
         [] {
             auto c = make_chan<int>();
@@ -216,7 +216,7 @@ CHILD_SCENARIO(len_orders_nothing) {
         ++plain;
     });
 }
-TEST_CASE("len gives no order, and is no race itself", "[C-148][C-149]") {
+TEST_CASE("len gives no order, and is no race itself", "[C-148][C-149][bug-13]") {
     racy("len_orders_nothing");
     test::expectations expect;
     test::on_workers([&] {

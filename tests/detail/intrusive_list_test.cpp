@@ -54,7 +54,7 @@ TEST_CASE("nodes come out in the order they went in", "[intrusive_list]") {
     CHECK(l.empty());
 }
 
-TEST_CASE("removing works anywhere, and twice is as good as once", "[intrusive_list]") {
+TEST_CASE("removing works anywhere, and twice is as good as once", "[intrusive_list][bug-08]") {
     list l;
     node n[3];
     for (int i = 0; i < 3; ++i) {

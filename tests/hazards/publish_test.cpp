@@ -39,7 +39,7 @@ void with_workers(int rounds, void (*work)(int rounds, test::expectations&)) {
     }
 }
 
-TEST_CASE("unbuffered channels under delays", "[hazards][publish]") {
+TEST_CASE("unbuffered channels under delays", "[hazards][publish][bug-11]") {
     with_workers(3000, [](int rounds, test::expectations& expected) {
         const auto ch = runnel::make_chan<int>();
         const auto sums = runnel::make_chan<long>(4);
@@ -62,7 +62,7 @@ TEST_CASE("unbuffered channels under delays", "[hazards][publish]") {
     });
 }
 
-TEST_CASE("yields and spawns under delays", "[hazards][publish]") {
+TEST_CASE("yields and spawns under delays", "[hazards][publish][bug-11]") {
     with_workers(300, [](int rounds, test::expectations& expected) {
         std::atomic<long> turns{0};
         runnel::wait_group wg;
@@ -122,7 +122,7 @@ TEST_CASE("selects, deadlines and close under delays", "[hazards][publish]") {
     });
 }
 
-TEST_CASE("locks, conditions and sleeps under delays", "[hazards][publish]") {
+TEST_CASE("locks, conditions and sleeps under delays", "[hazards][publish][bug-23]") {
     with_workers(500, [](int rounds, test::expectations& expected) {
         runnel::mutex m;
         runnel::condition_variable changed;

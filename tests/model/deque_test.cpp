@@ -124,7 +124,7 @@ TEST_CASE("the correct deque is clean with two thieves", "[model][deque]") {
     CHECK(r.exhausted);
 }
 
-TEST_CASE("each broken form of the deque is found", "[model][deque]") {
+TEST_CASE("each broken form of the deque is found", "[model][deque][bug-28]") {
     const auto broken =
         GENERATE(form::take_without_fence, form::steal_without_fence, form::push_relaxed,
                  form::push_by_release_store, form::bottom_relaxed);

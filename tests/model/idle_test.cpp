@@ -149,7 +149,8 @@ struct two_workers : scheduled<2> {
     }
 };
 
-TEST_CASE("ID-1: no worker sleeps while there is work", "[model][scheduler]") {
+TEST_CASE("ID-1: no worker sleeps while there is work",
+          "[model][scheduler][bug-01][bug-02][bug-03]") {
     model::require_clean<one_worker>("[ID-1] a worker, a foreign thread", {.preemptions = 3});
     model::require_clean<pushed_and_busy>("[ID-1] a worker, a busy one", {.preemptions = 3}, false);
     model::require_clean<pushed_and_busy>("[ID-1] one that looks, a busy one", {.preemptions = 3},
@@ -196,7 +197,7 @@ struct kept : scheduled<1> {
     }
 };
 
-TEST_CASE("TK-1: the keeper sleeps through no deadline", "[model][scheduler]") {
+TEST_CASE("TK-1: the keeper sleeps through no deadline", "[model][scheduler][bug-06]") {
     model::require_clean<kept>("[TK-1] no deadline, then one", {.preemptions = 3}, false);
     model::require_clean<kept>("[TK-1] a late one, then an early one",
                                {.preemptions = 3, .timeouts = 0}, true);

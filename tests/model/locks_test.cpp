@@ -168,7 +168,7 @@ struct parked_once {
 };
 
 TEST_CASE("thread_parker loses no wake-up and shows what the waker wrote",
-          "[model][thread_parker]") {
+          "[model][thread_parker][bug-05]") {
     model::require_clean<parked_once>("thread_parker, one waker", {.preemptions = 5, .spurious = 1},
                                       false);
     model::require_clean<parked_once>("thread_parker, one waker and a deadline",

@@ -153,7 +153,7 @@ struct overflows : item_book<6> {
     }
 };
 
-TEST_CASE("run_queue loses nothing and gives nothing twice", "[model][run_queue]") {
+TEST_CASE("run_queue loses nothing and gives nothing twice", "[model][run_queue][bug-27][bug-28]") {
     model::require_clean<stolen_from<1>>("run_queue, a thief, ring of 2",
                                          {.preemptions = 3, .spurious = 1});
     model::require_clean<stolen_from<2>>("run_queue, 2 thieves, ring of 2", {.preemptions = 2});

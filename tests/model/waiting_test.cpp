@@ -227,7 +227,7 @@ struct condition_goes : model::shipping {
     }
 };
 
-TEST_CASE("condition_variable loses no notification", "[model][condition_variable]") {
+TEST_CASE("condition_variable loses no notification", "[model][condition_variable][bug-06]") {
     model::require_clean<notified<1>>("condition_variable, after unlock", {.preemptions = 3}, false,
                                       false);
     model::require_clean<notified<1>>("condition_variable, under the lock", {.preemptions = 3},

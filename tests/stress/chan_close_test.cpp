@@ -60,7 +60,7 @@ int receive_until_closed(const chan<test::counted>& ch, test::random_numbers& ra
 }  // namespace
 
 TEST_CASE("around a close, what was sent is what was received, by every operation",
-          "[stress][chan][close]") {
+          "[stress][chan][close][bug-25]") {
     INFO("RUNNEL_SEED=" << test::seed());
     const long before = test::counted::live();
     test::expectations expect;
@@ -125,7 +125,7 @@ TEST_CASE("around a close, what was sent is what was received, by every operatio
 }
 
 TEST_CASE("a close and the first send, and the last handle dropped at once, free every value once",
-          "[stress][chan][close]") {
+          "[stress][chan][close][bug-26]") {
     INFO("RUNNEL_SEED=" << test::seed());
     const long before = test::counted::live();
     test::expectations expect;

@@ -145,7 +145,7 @@ void pass_with_limits(test::expectations& expect, const std::string& name, std::
 }  // namespace
 
 TEST_CASE("a value whose time limit strikes is delivered once or stays with its sender",
-          "[stress][chan][timed]") {
+          "[stress][chan][timed][bug-34]") {
     INFO("RUNNEL_SEED=" << test::seed());
     test::expectations expect;
     const int n = test::scale(15'000) + 50;

@@ -81,7 +81,7 @@ TEST_CASE("a thread's goroutines start however deep the workers sleep", "[stress
     }
 }
 
-TEST_CASE("a thread and a goroutine wake one another", "[stress][wakeup]") {
+TEST_CASE("a thread and a goroutine wake one another", "[stress][wakeup][bug-03]") {
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n << ", seed " << test::seed());
         const procs p(n);
@@ -150,7 +150,7 @@ TEST_CASE("several threads feed several goroutines", "[stress][wakeup]") {
 }
 
 // The keeper of the next deadline falls asleep while an earlier one is set from outside.
-TEST_CASE("a timer that a thread sets fires though all workers sleep", "[stress][wakeup]") {
+TEST_CASE("a timer that a thread sets fires though all workers sleep", "[stress][wakeup][bug-16]") {
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n << ", seed " << test::seed());
         const procs p(n);

@@ -77,7 +77,7 @@ TEST_CASE("one goroutine fills the queue faster than anybody empties it", "[stre
     expected.verify();
 }
 
-TEST_CASE("timed waits beside thieves", "[stress][timers]") {
+TEST_CASE("timed waits beside thieves", "[stress][timers][bug-29]") {
     test::expectations expected;
     test::on_workers([&] {
         const int rounds = test::scale(5'000);

@@ -39,7 +39,8 @@ struct run_owned {
     runnel::chan<int> ch = runnel::make_chan<int>();
 };
 
-TEST_CASE("what a run's goroutines waited on may be freed when run has returned", "[stress][end]") {
+TEST_CASE("what a run's goroutines waited on may be freed when run has returned",
+          "[stress][end][bug-35]") {
     const std::size_t before = runnel::set_max_procs(4);
     const int rounds = test::scale(3'000);
     const auto neighbours_stop = std::make_shared<std::atomic<bool>>(false);
@@ -90,7 +91,7 @@ TEST_CASE("what a run's goroutines waited on may be freed when run has returned"
     CHECK(test::eventually([] { return runnel::num_goroutine() == 0; }));
 }
 
-TEST_CASE("threads send and receive while runs end around their channel", "[stress][end]") {
+TEST_CASE("threads send and receive while runs end around their channel", "[stress][end][bug-35]") {
     const std::size_t before = runnel::set_max_procs(3);
     const auto ch = runnel::make_chan<int>();
     std::atomic<bool> stop{false};

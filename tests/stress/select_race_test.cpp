@@ -37,7 +37,7 @@ namespace {
 }  // namespace
 
 TEST_CASE("a select that send, receive and close reach at once runs exactly one case",
-          "[stress][select][close]") {
+          "[stress][select][close][bug-09]") {
     // Four partners, one for each case, start together. Whoever is chosen, the case, its value and what the
     // partners saw must agree; the others must be as if the select had never been.
     INFO("RUNNEL_SEED=" << test::seed());
@@ -126,7 +126,7 @@ TEST_CASE("a select that send, receive and close reach at once runs exactly one 
 }
 
 TEST_CASE("a closer and a sender race for a select's frame, which is gone when it has returned",
-          "[stress][select][close]") {
+          "[stress][select][close][bug-07]") {
     // The select returns because of one channel while the others are closed and sent to. Its stack is
     // used again at once: an entry left in a queue would be written to there.
     INFO("RUNNEL_SEED=" << test::seed());
