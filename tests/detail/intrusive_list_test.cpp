@@ -66,6 +66,12 @@ TEST_CASE("removing works anywhere, and twice is as good as once", "[intrusive_l
     CHECK(values(l) == std::vector<int>{0, 2});
     l.remove(&n[2]);
     CHECK(values(l) == std::vector<int>{0});
+    // Its neighbours of then are no neighbours any more.
+    l.remove(&n[1]);
+    CHECK(values(l) == std::vector<int>{0});
+    node never;
+    l.remove(&never);
+    CHECK(values(l) == std::vector<int>{0});
     l.push_back(&n[1]);
     l.remove(&n[0]);
     CHECK(values(l) == std::vector<int>{1});
