@@ -37,6 +37,9 @@ function(mutate name test case says header text instead)
     add_test(NAME model_mutant_${name} COMMAND model_${test}_mutants "${case}")
     set_tests_properties(model_mutant_${name} PROPERTIES
         LABELS model TIMEOUT 120 ENVIRONMENT "MODEL_MUTANT=${name}" PASS_REGULAR_EXPRESSION "${says}")
+    string(REPLACE "_" " " what "${name}")
+    set_property(GLOBAL APPEND PROPERTY runnel_mutants
+        "${name}|${header}|${what}|model_${test}_mutants|ctest|model_mutant_${name}")
 endfunction()
 
 # ---- locks and queues ----
