@@ -243,6 +243,16 @@ CHILD_SCENARIO(fault_with_a_plain_handler) {
     ::sigaction(SIGSEGV, &action, nullptr);
     return runnel::run([] { return read_nowhere(); });
 }
+CHILD_SCENARIO(fault_with_a_handler_for_once) {
+    struct sigaction action = {};
+    action.sa_handler = [](int) {
+        // Comes back to the fault, which is the default action's then.
+        if (::write(STDERR_FILENO, "once\n", 5) != 5) ::_exit(36);
+    };
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_ONSTACK);
+    ::sigaction(SIGSEGV, &action, nullptr);
+    return runnel::run([] { return read_nowhere(); });
+}
 CHILD_SCENARIO(signal_is_left_alone) {
     struct sigaction before = {};
     struct sigaction after = {};
@@ -266,6 +276,15 @@ TEST_CASE("a handler that was there before gets faults that are not the runtime'
           "[hazards][stack]") {
     CHECK(test::run_scenario("fault_with_a_handler").status == 33);
     CHECK(test::run_scenario("fault_with_a_plain_handler").status == 35);
+}
+
+TEST_CASE("a handler that was there for a single fault is called for one, and that is the last",
+          "[hazards][stack]") {
+    const auto r = test::run_scenario("fault_with_a_handler_for_once");
+    CHECK(test::contains(r.err, "once"));
+    CHECK_FALSE(test::contains(r.err, "once\nonce"));
+    CHECK(r.status != 0);
+    if (!test::under_sanitizer) CHECK(r.status == 128 + SIGSEGV);
 }
 
 TEST_CASE("RUNNEL_NO_SIGSEGV leaves the signal alone", "[hazards][stack]") {

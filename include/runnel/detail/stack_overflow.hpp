@@ -66,6 +66,12 @@ inline void on_sigsegv(int signal, siginfo_t* info, void* context) {
         ::sigaction(SIGSEGV, &fallback, nullptr);
         return;
     }
+    // One that is there for a single time must not be called again when it returns to the fault.
+    if ((previous_sigsegv.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) {
+        struct sigaction fallback{};
+        fallback.sa_handler = SIG_DFL;
+        ::sigaction(SIGSEGV, &fallback, nullptr);
+    }
     if ((previous_sigsegv.sa_flags & SA_SIGINFO) != 0 && previous_sigsegv.sa_sigaction != nullptr) {
         previous_sigsegv.sa_sigaction(signal, info, context);
     } else if (previous_sigsegv.sa_handler != SIG_DFL && previous_sigsegv.sa_handler != SIG_IGN) {
