@@ -71,7 +71,7 @@ struct counted_up : model::shipping {
 };
 
 TEST_CASE("countdown: nobody waits for ever, and whoever has waited may destroy it",
-          "[model][countdown][bug-10]") {
+          "[model][countdown][bug-10][bug-23]") {
     model::require_clean<counted<2, 1>>("countdown, 1 waits", {.preemptions = 4}, false);
     model::require_clean<counted<2, 1>>("countdown, 1 waits with a deadline", {.preemptions = 4},
                                         true);

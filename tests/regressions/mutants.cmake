@@ -162,7 +162,7 @@ regression_mutant(15 go_14064 conformance_sync_condition_variable_test condition
         if (worker* here = current_worker(); here != nullptr) yield_goroutine(here, here->current.load());
         wait_lock guard(lock_, done);
         waiting_.store(true, memory_order_relaxed);")
-regression_mutant(23 tokio_2340 hazards_publish_test detail/waiter.hpp
+regression_mutant(23 tokio_2340 model_sync_test detail/waiter.hpp
     "the next to be woken is read from a waiter that has been woken"
     "            waiter* following = w->next;  // before the wake-up: then it may be gone
             w->who->wake();
