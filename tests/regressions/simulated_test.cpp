@@ -108,3 +108,27 @@ TEST_CASE("tokio 8334: timers of any length keep their order and their moment fo
     });
     CHECK(strikes == 45 * 3 + 2);
 }
+
+// ---- of ours ----
+
+TEST_CASE("whoever a cancellation wakes or starts finds the children cancelled", "[regression]") {
+    // A function of after_func ran before the context's children were marked, if a worker was free for it.
+    const exploration seen = explore(300, [] {
+        const auto parent = runnel::with_cancel(runnel::background());
+        const auto child = runnel::with_cancel(parent);
+        const auto grandchild = runnel::with_cancel(child);
+        runnel::wait_group wg;
+        wg.add(1);
+        runnel::after_func(parent, [&] {
+            require(!!grandchild.err(), "started before the grandchild was cancelled");
+            wg.done();
+        });
+        wg.go([&] {
+            parent.done().recv();
+            require(!!grandchild.err(), "woken before the grandchild was cancelled");
+        });
+        wg.go([&] { parent.cancel(); });
+        wg.wait();
+    });
+    CHECK(seen.schedules > 10);
+}
