@@ -224,7 +224,8 @@ private:
     }
 
     void next_slab() {
-        if (slabs_ == nullptr) add_slab();  // more are used than were reserved: in a simulation
+        // More than were reserved: in a simulation, or while trim() holds some.
+        if (slabs_ == nullptr) add_slab();
         stack_slab* slab = slabs_;
         slabs_ = slab->next_uncarved;
         slab_next_ = slab->begin;
@@ -294,13 +295,12 @@ private:
     std::size_t cold_count_ = 0;     // guarded by lock_
     std::size_t cold_capacity_ = 0;  // guarded by lock_
     static constexpr std::size_t cold_reserved_ = 1;  // trim() runs on one thread at a time
-    std::byte* slab_next_ =
-        nullptr;                     // guarded by lock_: [slab_next_, slab_end_) is not carved yet,
-    std::byte* slab_end_ = nullptr;  // guarded by lock_
-    stack_slab* slabs_ = nullptr;    // guarded by lock_: nor are these
-    std::size_t carved_ = 0;         // guarded by lock_: stacks that there are,
-    std::size_t uncarved_ = 0;       // guarded by lock_: that there may be,
-    std::size_t reserved_ = 0;       // guarded by lock_: and that may be asked for
+    std::byte* slab_next_ = nullptr;  // guarded by lock_: up to slab_end_ nothing is carved yet,
+    std::byte* slab_end_ = nullptr;   // guarded by lock_
+    stack_slab* slabs_ = nullptr;     // guarded by lock_: nor are these
+    std::size_t carved_ = 0;          // guarded by lock_: stacks that there are,
+    std::size_t uncarved_ = 0;        // guarded by lock_: that there may be,
+    std::size_t reserved_ = 0;        // guarded by lock_: and that may be asked for
 };
 
 }  // namespace detail
