@@ -254,11 +254,10 @@ regression_mutant(20 tokio_8334 regressions_simulated_test detail/timer_queue.hp
     "        constexpr duration turn(duration::rep{1} << 50);
         if (when != no_deadline && when - now() > turn) when -= turn;
         place(size_, {when, n});")
-regression_mutant(21 tokio_3270 stress_time_queue_test detail/timer_chan.hpp
-    "a timer that expires as its last handle goes takes the channel back from the dead"
-    "        if (self->channel_->try_retain()) {"
-    "        self->channel_->retain();
-        {")
+regression_mutant(21 tokio_3229 stress_time_queue_test detail/timer_chan.hpp
+    "a timer whose last handle goes does not wait for the queue, which may be about to expire it"
+    "    ~chan_timer() override { scheduler_.cancel(this); }"
+    "    ~chan_timer() override {}")
 regression_mutant(22 tokio_8252 stress_time_queue_test detail/timer_chan.hpp
     "a timer that was stopped stays in the queue until its time has come"
     "        const bool was_queued = was && scheduler_.cancel(this);"
