@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/runtime.hpp>
@@ -107,6 +108,56 @@ TEST_CASE("with too few threads the workers there are do the work", "[hazards][r
     const auto r = test::run_scenario("one_worker_only");
     INFO("stderr: " << r.err);
     CHECK(r.status == 41);
+}
+
+// Sleeps until nothing wakes the default runtime's monitor by itself.
+void wait_until_unwatched() {
+    runnel::detail::scheduler& s = runnel::detail::default_scheduler();
+    while (!s.monitor_asleep_) ::usleep(1000);
+}
+
+CHILD_SCENARIO(refused_until_there_is_one) {
+    threads_left = 1;  // the monitor's, but no worker's
+    for (int i = 0; i < 3; ++i) {
+        if (!refused([] { runnel::run([] {}); })) return 1;
+        if (i == 0) wait_until_unwatched();
+        threads_left = 0;
+    }
+    threads_left = 100;
+    return runnel::run([] { return 45; });
+}
+TEST_CASE("as long as there is no worker at all, every call says so", "[hazards][resources]") {
+    const auto r = test::run_scenario("refused_until_there_is_one");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 45);
+}
+
+CHILD_SCENARIO(no_thread_for_a_while) {
+    // The only worker blocks, the monitor has gone to sleep for good, since nobody is inside run() and so no
+    // deadlock is looked for, and a thread starts a goroutine.
+    runnel::set_max_procs(1);
+    std::atomic<bool> blocked{false};
+    std::atomic<bool> ran{false};
+    runnel::go([&] {
+        runnel::blocking([&] {
+            blocked = true;
+            while (!ran) ::usleep(1000);
+        });
+    });
+    while (!blocked) ::usleep(1000);
+    wait_until_unwatched();
+    threads_left = 0;
+    runnel::go([&] { ran = true; });
+    while (threads_left == 0) ::usleep(1000);  // it was asked for, and refused
+    threads_left = 100;
+    while (runnel::num_goroutine() != 0) ::usleep(1000);
+    return 46;
+}
+TEST_CASE("a thread that cannot be had is asked for again while there is work",
+          "[hazards][resources]") {
+    const auto r = test::run_scenario("no_thread_for_a_while");
+    INFO("stderr: " << r.err);
+    CHECK(r.status == 46);
 }
 
 // ---- 2. memory ----

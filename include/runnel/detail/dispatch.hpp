@@ -463,10 +463,9 @@ struct thread_entry {
     }
 };
 
-inline bool scheduler::start_worker(bool looking) noexcept {
+inline bool scheduler::start_worker_locked(bool looking) noexcept {
     RUNNEL_POINT("scheduler.start_worker");
     const tsan::runtime_scope ours;
-    spin_guard g(start_lock_);
     const std::uint32_t n = worker_count_.load(memory_order_relaxed);
     if (n == max_workers) fatal("thread exhaustion: 10000 workers, all blocked");
     worker* w = unborn_;

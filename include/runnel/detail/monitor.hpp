@@ -63,7 +63,8 @@ struct monitor {
                 // deadlock that a foreign thread might have caused by ending.
                 until = poll_ == duration::zero() ? no_deadline : now() + poll_;
                 s_.monitor_asleep_.store(true, memory_order_seq_cst);
-                if (s_.awake()) until = now() + period;
+                // Work without a worker: no thread could be had for it. Try again and again.
+                if (s_.awake() || s_.has_work(nullptr)) until = now() + period;
             }
             futex_wait(s_.monitor_word_, seen, until);
             s_.monitor_asleep_.store(false, memory_order_relaxed);
@@ -252,9 +253,9 @@ private:
 
 inline void scheduler::start() {
     if (process_forked.load(memory_order_relaxed)) end_forked_child();
-    {
-        spin_guard g(start_lock_);
-        if (started_.load(memory_order_relaxed)) return;
+    spin_guard g(start_lock_);
+    if (started_.load(memory_order_relaxed)) return;
+    if (!watched_) {
         coarse_ms.store(milliseconds(now()), memory_order_relaxed);
         threads_.fetch_add(1, memory_order_relaxed);
         if (const int error = start_thread(monitor::run, this); error != 0) {
@@ -262,14 +263,15 @@ inline void scheduler::start() {
             throw std::system_error(error, std::generic_category(),
                                     "runnel: cannot start a thread");
         }
-        started_.store(true, memory_order_release);
+        watched_ = true;
     }
-    // The first worker, so that a lack of threads is reported here and to the caller.
+    // The first worker, so that a lack of threads is reported here and to every caller until there is one.
     state_.fetch_add(one_active, memory_order_seq_cst);
-    if (!start_worker(false)) {
+    if (!start_worker_locked(false)) {
         state_.fetch_sub(one_active, memory_order_seq_cst);
         throw std::system_error(EAGAIN, std::generic_category(), "runnel: cannot start a thread");
     }
+    started_.store(true, memory_order_release);
 }
 
 }  // namespace detail

@@ -463,7 +463,11 @@ private:
     }
     void expire_timers(worker* w) noexcept;
     void wake_one() noexcept;
-    bool start_worker(bool looking) noexcept;
+    bool start_worker(bool looking) noexcept {
+        spin_guard g(start_lock_);
+        return start_worker_locked(looking);
+    }
+    bool start_worker_locked(bool looking) noexcept;
     void start();
     void wake_monitor() noexcept {
         // After our change of state_; the monitor sets its flag, then reads state_.
@@ -538,6 +542,7 @@ private:
     spin_lock start_lock_;
     atomic<worker*>* workers_ = nullptr;  // appended to under start_lock_
     atomic<std::uint32_t> worker_count_{0};
+    bool watched_ = false;      // guarded by start_lock_: the monitor's thread is there
     worker* unborn_ = nullptr;  // guarded by start_lock_: got no thread, but thieves may look at it
     atomic<std::uint32_t> threads_{0};  // also a futex word for stop()
 
@@ -889,8 +894,8 @@ RUNNEL_NOINLINE inline void scheduler::wake_one() noexcept {
     } else if (start_worker(true)) {
         wake_monitor();
     } else {
-        state_.fetch_sub(one_active + one_spinning,
-                         memory_order_seq_cst);  // the monitor tries again
+        state_.fetch_sub(one_active + one_spinning, memory_order_seq_cst);
+        wake_monitor();  // which tries again: it sees the work, or we that it sleeps
     }
 }
 
