@@ -31,17 +31,6 @@ using steady = std::chrono::steady_clock;
 // Nothing here is a measurement: what must happen has a minute for it.
 constexpr auto a_minute = 60s;
 
-class procs {
-public:
-    explicit procs(std::size_t n) : before_(runnel::set_max_procs(n)) {}
-    ~procs() { runnel::set_max_procs(before_); }
-    procs(const procs&) = delete;
-    procs& operator=(const procs&) = delete;
-
-private:
-    std::size_t before_;
-};
-
 // ---- 1. progress beside those who never stop ----
 
 // [C-91]
@@ -136,7 +125,7 @@ TEST_CASE("nor do goroutines that make system calls and have timers of their own
 
 // [C-99]
 TEST_CASE("a busy processor looks at the clock itself", "[C-99]") {
-    const procs one(1);
+    const test::procs one(1);
     CHECK(runnel::run([] {
               const hot_pair pair(1);
               std::atomic<int> fired{0};
@@ -184,7 +173,7 @@ TEST_CASE("goroutines that compute without end delay the others, but do not stop
 
 // [C-103] A chain of wake-ups is cut after a while, so that others get their turns.
 TEST_CASE("of two pairs on one processor neither starves the other", "[C-103]") {
-    const procs one(1);
+    const test::procs one(1);
     std::atomic<bool> stop{false};
     long hog_turns = 0;
     long light_turns = 0;
@@ -224,7 +213,7 @@ TEST_CASE("of two pairs on one processor neither starves the other", "[C-103]") 
 
 // [C-104]
 TEST_CASE("a pair that talks does not starve what a thread has started", "[C-104]") {
-    const procs one(1);
+    const test::procs one(1);
     std::atomic<bool> ran{false};
     std::thread starter;
     runnel::run([&] {
@@ -258,7 +247,7 @@ struct endless_chain {
 
 // [C-104]
 TEST_CASE("nor do goroutines that never park, but start others", "[C-104]") {
-    const procs one(1);
+    const test::procs one(1);
     // Go looks at what comes from elsewhere each 61st time; here as there it may take another round.
     constexpr std::uint64_t enough = 1000;
     std::vector<std::uint64_t> waited;
@@ -333,7 +322,7 @@ void all_at_once(int n, test::expectations& expected) {
 TEST_CASE("goroutines run in parallel on all processors, without help", "[C-94][C-95]") {
     test::expectations expected;
     for (const int n : {2, 4}) {
-        const procs p(static_cast<std::size_t>(n));
+        const test::procs p(static_cast<std::size_t>(n));
         const int rounds = test::scale(100);
         runnel::run([&] {
             for (int i = 0; i < rounds; ++i) {

@@ -44,7 +44,7 @@ void under_faults(int rounds, Work work) {
     for (const std::size_t n : workers) {
         INFO("RUNNEL_FAULT=" << test::fault_seed() << ", " << n << " workers");
         test::expectations expected;
-        const std::size_t before = runnel::set_max_procs(n);
+        const test::procs limit(n);
         {
             const test::faults armed(test::harmless, test::fault_seed());
             runnel::run([&] {
@@ -53,7 +53,6 @@ void under_faults(int rounds, Work work) {
                                "all goroutines have ended");
             });
         }
-        runnel::set_max_procs(before);
         expected.verify();
     }
 }

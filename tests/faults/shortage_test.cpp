@@ -35,7 +35,7 @@ int start(runnel::wait_group& wg, int n, F f) {
 
 TEST_CASE("what cannot be started is refused, and the rest runs", "[faults]") {
     INFO("RUNNEL_FAULT=" << test::fault_seed());
-    const std::size_t before = runnel::set_max_procs(8);
+    const test::procs limit(8);
     const int n = test::scale(20'000);
     std::atomic<int> ran{0};
     std::atomic<int> parked{0};
@@ -71,7 +71,6 @@ TEST_CASE("what cannot be started is refused, and the rest runs", "[faults]") {
             }
         }
     }
-    runnel::set_max_procs(before);
     CHECK(ran == n + n / 10);
     CHECK(left == 0);
     CHECK(held.use_count() == 1);

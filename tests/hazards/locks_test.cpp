@@ -21,21 +21,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class one_processor {
-public:
-    one_processor() : before_(runnel::set_max_procs(1)) {}
-    ~one_processor() { runnel::set_max_procs(before_); }
-    one_processor(const one_processor&) = delete;
-    one_processor& operator=(const one_processor&) = delete;
-
-private:
-    std::size_t before_;
-};
-
 #if !RUNNEL_TEST_TSAN  // which rightly says that a thread unlocks what another has locked
 
 TEST_CASE("a std::mutex held across a park stops nobody for good", "[hazards][locks]") {
-    const one_processor one;
+    const test::procs one(1);
     int counter = 0;
     runnel::run([&] {
         std::mutex m;
@@ -60,7 +49,7 @@ TEST_CASE("a std::mutex held across a park stops nobody for good", "[hazards][lo
 #if !defined(_LIBCPP_VERSION)
 
 TEST_CASE("a local static whose initialiser parks stops nobody for good", "[hazards][locks]") {
-    const one_processor one;
+    const test::procs one(1);
     static std::atomic<int> made{0};
     struct made_slowly {
         int value;
@@ -91,7 +80,7 @@ TEST_CASE("std::call_once whose function parks stops nobody for good", "[hazards
         SUCCEED("its variables belong to the thread: two goroutines race for them");
         return;
     }
-    const one_processor one;
+    const test::procs one(1);
     std::once_flag flag;
     std::atomic<int> calls{0};
     runnel::run([&] {

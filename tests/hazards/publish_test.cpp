@@ -29,12 +29,11 @@ void with_workers(int rounds, void (*work)(int rounds, test::expectations&)) {
     INFO("seed " << test::seed());
     for (const std::size_t n : {2U, 4U, 8U}) {
         test::expectations expected;
-        const std::size_t before = runnel::set_max_procs(n);
+        const test::procs limit(n);
         {
             const arm_points a;
             runnel::run([&] { work(test::scale(rounds), expected); });
         }
-        runnel::set_max_procs(before);
         expected.verify();
     }
 }
@@ -151,7 +150,7 @@ TEST_CASE("locks, conditions and sleeps under delays", "[hazards][publish][bug-2
 
 TEST_CASE("a foreign thread wakes idle workers under delays", "[hazards][publish]") {
     for (const std::size_t n : {1U, 2U, 4U}) {
-        const std::size_t before = runnel::set_max_procs(n);
+        const test::procs limit(n);
         const int rounds = test::scale(2000);
         long sum = 0;
         {
@@ -170,7 +169,6 @@ TEST_CASE("a foreign thread wakes idle workers under delays", "[hazards][publish
             ping.close();
             pong.recv();
         }
-        runnel::set_max_procs(before);
         CHECK(sum == static_cast<long>(rounds) * (rounds - 1) / 2 + rounds);
     }
 }

@@ -74,14 +74,31 @@ private:
     expectations* expect_;
 };
 
+inline constexpr auto long_enough = std::chrono::hours(1);
+
+/// `tell` is what one side does when it has written, `wait` what the other does before it reads.
+template <class Tell, class Wait>
+void ordered(const turn& t, Tell tell, Wait wait) {
+    static plain x;
+    x = 0;
+    t.both(
+        [&] {
+            x = 1;
+            tell();
+        },
+        [&] {
+            wait();
+            t.check((++x).get() == 2, "the write was seen");
+        });
+}
+
 using clean_program = void (*)(const turn&);
 
 /// `threads`: also with a foreign thread on either side.
 inline void must_be_clean(clean_program program, bool threads, unsigned rounds = 256) {
     expectations expect;
-    const std::size_t before = runnel::max_procs();
     for (const std::size_t n : {1U, 2U}) {
-        runnel::set_max_procs(n);
+        const procs workers(n);
         runnel::run([&] {
             for (unsigned i = 0; i < rounds; ++i) program({i, sides::goroutines, expect});
             for (unsigned i = 0; threads && i < rounds / 8; ++i) {
@@ -90,7 +107,6 @@ inline void must_be_clean(clean_program program, bool threads, unsigned rounds =
             }
         });
     }
-    runnel::set_max_procs(before);
     expect.check(true, "came to its end");
     expect.verify();
 }

@@ -10,30 +10,10 @@ using namespace std::chrono_literals;
 using runnel::make_chan;
 using runnel::op_status;
 using runnel::unit;
+using test::long_enough;
+using test::ordered;
 using test::plain;
 using test::turn;
-
-namespace {
-
-constexpr auto long_enough = 1h;
-
-/// `send` is what one side does when it has written, `receive` what the other does before it reads.
-template <class Send, class Receive>
-void ordered(const turn& t, Send send, Receive receive) {
-    static plain x;
-    x = 0;
-    t.both(
-        [&] {
-            x = 1;
-            send();
-        },
-        [&] {
-            receive();
-            t.check((++x).get() == 2, "the write was seen");
-        });
-}
-
-}  // namespace
 
 // ---- 1. a send happens before the end of its receive ----
 
@@ -675,7 +655,7 @@ CLEAN_GOROUTINES(exception_through_a_run, 64) {
 TEST_CASE("run_from_a_thread", "[races][clean]") {
     static plain x;
     for (const std::size_t n : {1U, 2U}) {
-        const std::size_t before = runnel::set_max_procs(n);
+        const test::procs workers(n);
         for (int i = 0; i < 200; ++i) {
             x = 1;
             auto never = make_chan<int>();
@@ -689,7 +669,6 @@ TEST_CASE("run_from_a_thread", "[races][clean]") {
             });
             REQUIRE(x.get() >= 2);
         }
-        runnel::set_max_procs(before);
     }
 }
 

@@ -14,28 +14,12 @@ using namespace std::chrono_literals;
 using runnel::make_chan;
 using runnel::op_status;
 using runnel::unit;
+using test::long_enough;
+using test::ordered;
 using test::plain;
 using test::turn;
 
 namespace {
-
-constexpr auto long_enough = 1h;
-
-/// `tell` is what one side does when it has written, `wait` what the other does before it reads.
-template <class Tell, class Wait>
-void ordered(const turn& t, Tell tell, Wait wait) {
-    static plain x;
-    x = 0;
-    t.both(
-        [&] {
-            x = 1;
-            tell();
-        },
-        [&] {
-            wait();
-            t.check((++x).get() == 2, "the write was seen");
-        });
-}
 
 /// Both sides touch one variable inside `with_lock(f)`.
 template <class WithLock>

@@ -53,7 +53,7 @@ constexpr const char* end_mark = "*** came to its end";
 
 int race(program p) {
     for (const std::size_t n : {1U, 2U}) {
-        runnel::set_max_procs(n);
+        const test::procs workers(n);
         runnel::run([p] {
             start_workers();
             p(false);
@@ -80,14 +80,12 @@ void must_report(const char* name, program p) {
         CHECK(test::contains(report, name));
         rest.remove_prefix(end + 1);
     }
-    const std::size_t before = runnel::max_procs();
     for (const std::size_t n : {1U, 2U}) {
-        runnel::set_max_procs(n);
+        const test::procs limit(n);
         runnel::run([p] {
             for (int i = 0; i < test::scale(200); ++i) p(true);
         });
     }
-    runnel::set_max_procs(before);
 }
 
 }  // namespace

@@ -15,17 +15,7 @@ endif()
 
 function(regression_mutant bug name test header what text instead)
     cmake_parse_arguments(PARSE_ARGV 7 mutant "WHOLE" "SANITIZE" "OPTIONS")
-    set(original "${PROJECT_SOURCE_DIR}/include/runnel/${header}")
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${original}")
-    file(READ "${original}" all)
-    string(FIND "${all}" "${text}" first)
-    string(FIND "${all}" "${text}" last REVERSE)
-    if(first EQUAL -1 OR NOT first EQUAL last)
-        message(FATAL_ERROR "mutant ${name}: its text is not once in ${header}")
-    endif()
-    string(REPLACE "${text}" "${instead}" all "${all}")
-    set(overlay "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}")
-    file(CONFIGURE OUTPUT "${overlay}/runnel/${header}" CONTENT "@all@" @ONLY)
+    runnel_mutated_header(overlay "${name}" "${header}" "${text}" "${instead}")
 
     # As the test's own program, but for the header.
     get_target_property(folder ${test} SOURCE_DIR)

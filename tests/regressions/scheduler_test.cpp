@@ -46,24 +46,13 @@ const char* wrong_with_idle_list(scheduler& s) {
     return nullptr;
 }
 
-class procs {
-public:
-    explicit procs(std::size_t n) : before_(runnel::set_max_procs(n)) {}
-    ~procs() { runnel::set_max_procs(before_); }
-    procs(const procs&) = delete;
-    procs& operator=(const procs&) = delete;
-
-private:
-    std::size_t before_;
-};
-
 }  // namespace
 
 TEST_CASE("tokio 8372: a worker is idle once, and counted as often as it is listed",
           "[regression][bug-04]") {
     // There a worker that came back by itself, at a deadline, was still on the list and was put there a
     // second time: then one was woken that ran, and the count of those awake fell below zero.
-    const procs p(4);
+    const test::procs p(4);
     scheduler& s = this_scheduler();
     const char* wrong = nullptr;
     bool all_slept = true;

@@ -46,21 +46,10 @@ private:
     std::mt19937_64 random_;
 };
 
-class procs {
-public:
-    explicit procs(std::size_t n) : before_(runnel::set_max_procs(n)) {}
-    ~procs() { runnel::set_max_procs(before_); }
-    procs(const procs&) = delete;
-    procs& operator=(const procs&) = delete;
-
-private:
-    std::size_t before_;
-};
-
 TEST_CASE("a thread's goroutines start however deep the workers sleep", "[stress][wakeup]") {
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n << ", seed " << test::seed());
-        const procs p(n);
+        const test::procs p(n);
         pauses pause(n);
         const int rounds = test::scale(33'000);
         std::atomic<int> ran{0};
@@ -84,7 +73,7 @@ TEST_CASE("a thread's goroutines start however deep the workers sleep", "[stress
 TEST_CASE("a thread and a goroutine wake one another", "[stress][wakeup][bug-03]") {
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n << ", seed " << test::seed());
-        const procs p(n);
+        const test::procs p(n);
         pauses here(n);
         const auto ping = runnel::make_chan<int>();
         const auto pong = runnel::make_chan<int>();
@@ -113,7 +102,7 @@ TEST_CASE("a thread and a goroutine wake one another", "[stress][wakeup][bug-03]
 TEST_CASE("several threads feed several goroutines", "[stress][wakeup]") {
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n << ", seed " << test::seed());
-        const procs p(n);
+        const test::procs p(n);
         const auto work = runnel::make_chan<int>();
         const auto done = runnel::make_chan<int>(1000);
         for (int g = 0; g < 3; ++g) {
@@ -153,7 +142,7 @@ TEST_CASE("several threads feed several goroutines", "[stress][wakeup]") {
 TEST_CASE("a timer that a thread sets fires though all workers sleep", "[stress][wakeup][bug-16]") {
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n << ", seed " << test::seed());
-        const procs p(n);
+        const test::procs p(n);
         pauses pause(n + 7);
         std::mt19937_64 random(test::seed());
         const int rounds = test::scale(3'000);
@@ -173,7 +162,7 @@ TEST_CASE("a timer that a thread sets fires though all workers sleep", "[stress]
 }
 
 TEST_CASE("a pinned goroutine is woken however deep its thread sleeps", "[stress][wakeup]") {
-    const procs p(2);
+    const test::procs p(2);
     pauses pause(11);
     const auto ping = runnel::make_chan<int>();
     const auto pong = runnel::make_chan<int>();

@@ -73,68 +73,94 @@ private:
     runnel::wait_group wg_;
 };
 
-// What it took; and stacks are given back once all have ended, but for some. Control blocks are kept.
-void report(const char* what, std::size_t n, clock::duration took, clock::duration longest,
-            std::size_t before, std::size_t peak) {
-    std::printf("%-28s %8zu in %7.1f ms, a bystander waited %6.1f ms at most, +%zu MiB at most, ",
-                what, n, ms(took), ms(longest), (peak - std::min(peak, before)) >> 20);
-    std::size_t left = 0;
-    const bool given_back = test::under_sanitizer || test::eventually([&] {
-                                left = resident_bytes();
-                                return left <= before + n * 1024 + (std::size_t{32} << 20);
-                            });
-    std::printf("+%zu MiB afterwards\n", (left - std::min(left, before)) >> 20);
-    CHECK(given_back);
-    CHECK(runnel::num_goroutine() == 0);
-}
+// One kind of overload: how long it took, what others noticed of it, and how much memory there was.
+class overload {
+public:
+    overload(const char* what, std::size_t n) : what_(what), n_(n) {}
+
+    /// All of it is there, and is now worked off.
+    void begins() {
+        note_memory();
+        turns_ = others_->turns();
+        began_ = clock::now();
+    }
+    void ends() {
+        took_ = clock::now() - began_;
+        note_memory();
+        expected.check(others_->turns() > turns_, "the bystander went on");
+    }
+
+    /// Calls `work`, which calls both, beside a bystander. Stacks are given back once all have ended, but for some;
+    /// control blocks are kept.
+    template <class Work>
+    void run(Work work) {
+        const std::size_t before = resident_bytes();
+        clock::duration longest{};
+        runnel::run([&] {
+            bystander others;
+            others_ = &others;
+            work();
+            longest = others.stop();
+            expected.check(test::eventually([] { return runnel::num_goroutine() == 1; }),
+                           "all have ended");
+        });
+        expected.verify();
+        std::size_t left = resident_bytes();
+        const bool given_back = test::under_sanitizer || test::eventually([&] {
+                                    left = resident_bytes();
+                                    return left <= before + n_ * 1024 + (std::size_t{32} << 20);
+                                });
+        std::printf(
+            "%-28s %8zu in %7.1f ms, a bystander waited %6.1f ms at most, +%zu MiB at most, "
+            "+%zu MiB afterwards\n",
+            what_, n_, ms(took_), ms(longest), (peak_ - std::min(peak_, before)) >> 20,
+            (left - std::min(left, before)) >> 20);
+        CHECK(given_back);
+        CHECK(runnel::num_goroutine() == 0);
+    }
+
+    test::expectations expected;
+
+private:
+    void note_memory() { peak_ = std::max(peak_, resident_bytes()); }
+
+    const char* what_;
+    std::size_t n_;
+    bystander* others_ = nullptr;
+    long turns_ = 0;
+    clock::time_point began_{};
+    clock::duration took_{};
+    std::size_t peak_ = 0;
+};
 
 TEST_CASE("a million goroutines that can run", "[stress][overload]") {
     const std::size_t n = number(1'000'000);
-    test::expectations expected;
-    const std::size_t before = resident_bytes();
-    std::size_t peak = 0;
-    clock::duration took{};
-    clock::duration longest{};
-    runnel::run([&] {
-        bystander b;
+    overload o("runnable goroutines", n);
+    o.run([&] {
         std::atomic<std::size_t> ran{0};
         bool fired = false;
-        const auto began = clock::now();
         runnel::wait_group wg;
-        const long turns = b.turns();
-        for (std::size_t i = 0; i < n; ++i) {
-            wg.go([&] { ++ran; });
-        }
-        peak = resident_bytes();
+        o.begins();
+        for (std::size_t i = 0; i < n; ++i) wg.go([&] { ++ran; });
         wg.go([&] {
             runnel::sleep_for(1ms);
             fired = true;
         });
         wg.wait();
-        took = clock::now() - began;
-        expected.check_eq(ran.load(), n, "each ran once");
-        expected.check(fired, "a sleeper woke");
-        expected.check(b.turns() > turns, "the bystander went on");
-        longest = b.stop();
+        o.ends();
+        o.expected.check_eq(ran.load(), n, "each ran once");
+        o.expected.check(fired, "a sleeper woke");
     });
-    expected.verify();
-    report("runnable goroutines", n, took, longest, before, peak);
 }
 
 TEST_CASE("a hundred thousand goroutines that yield", "[stress][overload]") {
     const std::size_t n = number(100'000);
     constexpr int times = 3;
-    test::expectations expected;
-    const std::size_t before = resident_bytes();
-    std::size_t peak = 0;
-    clock::duration took{};
-    clock::duration longest{};
-    runnel::run([&] {
-        bystander b;
+    overload o("goroutines that yield", n);
+    o.run([&] {
         std::atomic<std::size_t> turns{0};
         runnel::wait_group wg;
-        const long others = b.turns();
-        const auto began = clock::now();
+        o.begins();
         for (std::size_t i = 0; i < n; ++i) {
             wg.go([&] {
                 for (int k = 0; k < times; ++k) {
@@ -143,27 +169,16 @@ TEST_CASE("a hundred thousand goroutines that yield", "[stress][overload]") {
                 }
             });
         }
-        peak = resident_bytes();
         wg.wait();
-        peak = std::max(peak, resident_bytes());
-        took = clock::now() - began;
-        expected.check_eq(turns.load(), n * times, "each had its turns");
-        expected.check(b.turns() > others, "the bystander went on");
-        longest = b.stop();
+        o.ends();
+        o.expected.check_eq(turns.load(), n * times, "each had its turns");
     });
-    expected.verify();
-    report("goroutines that yield", n, took, longest, before, peak);
 }
 
 TEST_CASE("a hundred thousand timers at one moment", "[stress][overload]") {
     const std::size_t n = number(100'000);
-    test::expectations expected;
-    const std::size_t before = resident_bytes();
-    std::size_t peak = 0;
-    clock::duration took{};
-    clock::duration longest{};
-    runnel::run([&] {
-        bystander b;
+    overload o("timers at one moment", n);
+    o.run([&] {
         std::atomic<std::size_t> fired{0};
         std::atomic<std::size_t> early{0};
         const auto at = clock::now() + (test::under_sanitizer ? 2s : 1s);
@@ -182,30 +197,18 @@ TEST_CASE("a hundred thousand timers at one moment", "[stress][overload]") {
             });
         }
         runnel::sleep_until(at);
-        peak = resident_bytes();
-        const long turns = b.turns();
-        const auto began = clock::now();
+        o.begins();
         sleepers.wait();
         while (fired != n / 2 * 2) runnel::yield();
-        took = clock::now() - began;
-        expected.check_eq(early.load(), std::size_t{0}, "none is early");
-        expected.check(b.turns() > turns, "the bystander went on");
-        longest = b.stop();
-        expected.check(test::eventually([] { return runnel::num_goroutine() == 1; }), "all ended");
+        o.ends();
+        o.expected.check_eq(early.load(), std::size_t{0}, "none is early");
     });
-    expected.verify();
-    report("timers at one moment", n, took, longest, before, peak);
 }
 
 TEST_CASE("a hundred thousand waiters on one mutex", "[stress][overload]") {
     const std::size_t n = number(100'000);
-    test::expectations expected;
-    const std::size_t before = resident_bytes();
-    std::size_t peak = 0;
-    clock::duration took{};
-    clock::duration longest{};
-    runnel::run([&] {
-        bystander b;
+    overload o("waiters on one mutex", n);
+    o.run([&] {
         runnel::mutex m;
         std::size_t counter = 0;  // guarded by m
         std::size_t inside = 0;   // guarded by m
@@ -214,35 +217,24 @@ TEST_CASE("a hundred thousand waiters on one mutex", "[stress][overload]") {
         for (std::size_t i = 0; i < n; ++i) {
             wg.go([&] {
                 const std::lock_guard held(m);
-                if (++inside != 1) expected.check(false, "one at a time");
+                if (++inside != 1) o.expected.check(false, "one at a time");
                 ++counter;
                 --inside;
             });
         }
         test::wait_parked(n, "sync.Mutex.Lock");
-        peak = resident_bytes();
-        const long turns = b.turns();
-        const auto began = clock::now();
+        o.begins();
         m.unlock();
         wg.wait();
-        took = clock::now() - began;
-        expected.check_eq(counter, n, "each had it once");
-        expected.check(b.turns() > turns, "the bystander went on");
-        longest = b.stop();
+        o.ends();
+        o.expected.check_eq(counter, n, "each had it once");
     });
-    expected.verify();
-    report("waiters on one mutex", n, took, longest, before, peak);
 }
 
 TEST_CASE("a channel with a hundred thousand receivers is closed", "[stress][overload]") {
     const std::size_t n = number(100'000);
-    test::expectations expected;
-    const std::size_t before = resident_bytes();
-    std::size_t peak = 0;
-    clock::duration took{};
-    clock::duration longest{};
-    runnel::run([&] {
-        bystander b;
+    overload o("receivers of a closed channel", n);
+    o.run([&] {
         const auto ch = runnel::make_chan<int>();
         std::atomic<std::size_t> closed{0};
         runnel::wait_group wg;
@@ -250,18 +242,12 @@ TEST_CASE("a channel with a hundred thousand receivers is closed", "[stress][ove
             wg.go([&] { closed += ch.recv() ? 0 : 1; });
         }
         test::wait_parked(n, "chan receive");
-        peak = resident_bytes();
-        const long turns = b.turns();
-        const auto began = clock::now();
+        o.begins();
         ch.close();
         wg.wait();
-        took = clock::now() - began;
-        expected.check_eq(closed.load(), n, "each was told");
-        expected.check(b.turns() > turns, "the bystander went on");
-        longest = b.stop();
+        o.ends();
+        o.expected.check_eq(closed.load(), n, "each was told");
     });
-    expected.verify();
-    report("receivers of a closed channel", n, took, longest, before, peak);
 }
 
 }  // namespace

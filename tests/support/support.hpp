@@ -54,6 +54,18 @@ inline constexpr bool under_sanitizer = under_asan || under_tsan;
 
 // ---- 1. worker counts ----
 
+/// So many workers at most, for as long as it lives.
+class procs {
+public:
+    explicit procs(std::size_t n) : before_(runnel::set_max_procs(n)) {}
+    ~procs() { runnel::set_max_procs(before_); }
+    procs(const procs&) = delete;
+    procs& operator=(const procs&) = delete;
+
+private:
+    std::size_t before_;
+};
+
 /// The worker counts a test runs with: 1, 2 and 8, or those in RUNNEL_TEST_PROCS ("1,2").
 std::vector<std::size_t> worker_counts();
 
@@ -61,14 +73,9 @@ std::vector<std::size_t> worker_counts();
 /// test. Assert after it returns, or through `expectations`.
 template <class F>
 void on_workers(F f) {
-    const std::size_t before = runnel::max_procs();
-    struct restore {
-        std::size_t procs;
-        ~restore() { runnel::set_max_procs(procs); }
-    } restore_at_end{before};
     for (const std::size_t n : worker_counts()) {
         INFO("max_procs = " << n);
-        runnel::set_max_procs(n);
+        const procs workers(n);
         runnel::run([&f] { f(); });
     }
 }
