@@ -584,7 +584,6 @@ private:
     attempt append(T& value, std::exception_ptr* failure) {
         try {
             if (RUNNEL_LIKELY(!unbounded_)) {
-                acquire_passed_by(send_at_);
                 construct(at(send_at_), value);
                 send_at_ = send_at_ + 1 == capacity_ ? 0 : send_at_ + 1;
             } else {
@@ -620,25 +619,20 @@ private:
 
     // A value that went from hand to hand, past an empty buffer, has taken a place in the sanitizer's eyes,
     // as in Go: the places keep their turn, and the receive comes before the send that has the place next.
-    // What `w` has told the sanitizer stays there under its address.
+    // The receiver has been claimed and sleeps: what it did is told in its name.
     void tell_passed_by([[maybe_unused]] const waiter* w) noexcept {
 #if RUNNEL_TSAN
         // A timer's sends have no end that anybody sees.
         if (unbounded_ || attachment_ != nullptr) return;
-        if (passed_by_ == nullptr) passed_by_.reset(new (std::nothrow) const waiter*[capacity_]());
-        if (passed_by_ == nullptr) return;
         T* place = at(send_at_);
         tsan::acquire(place);
-        acquire_passed_by(send_at_);
-        passed_by_[send_at_] = w;
+        if (void* receiver = w->who->suspended_fiber(); receiver != nullptr) {
+            tsan::release_for(receiver, place);
+        } else {
+            tsan::acquire(w);  // a thread's: it becomes ours, which is more than is true
+        }
         tsan::release(place);
         send_at_ = receive_at_ = send_at_ + 1 == capacity_ ? 0 : send_at_ + 1;
-#endif
-    }
-    void acquire_passed_by([[maybe_unused]] std::size_t place) noexcept {
-#if RUNNEL_TSAN
-        if (passed_by_ == nullptr || passed_by_[place] == nullptr) return;
-        tsan::acquire(std::exchange(passed_by_[place], nullptr));
 #endif
     }
 
@@ -681,10 +675,6 @@ private:
     std::size_t receive_at_ = 0;  // guarded by lock: where the oldest one is
     chunk* first_ = nullptr;      // guarded by lock: unbounded only
     chunk* last_ = nullptr;
-#if RUNNEL_TSAN
-    std::unique_ptr<const waiter*[]>
-        passed_by_;  // guarded by lock; for each place, see tell_passed_by()
-#endif
 };
 
 }  // namespace detail

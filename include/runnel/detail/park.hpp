@@ -127,6 +127,12 @@ public:
     }
 
     std::uint32_t claimed() const noexcept { return claimed_.load(memory_order_relaxed); }
+#if RUNNEL_TSAN
+    /// What the sanitizer knows it by while it sleeps; null if it is a thread.
+    void* suspended_fiber() const noexcept {
+        return parker_ == nullptr ? goroutine_->own_stack->tsan_goroutine : nullptr;
+    }
+#endif
     bool is_goroutine() const noexcept { return goroutine_ != nullptr; }
     bool contested() const noexcept { return contested_; }
 
