@@ -16,9 +16,11 @@
 //   Two modes. Fast: no writer is there; a reader adds itself to the word, and takes itself off, with
 //   one atomic addition each. Slow, from the moment a writer asks for the mutex until it is free or
 //   without writers: readers come and go under the queues' lock. A reader that has added itself in slow
-//   mode is a guest: it has nothing yet, and goes on to the lock to ask. Slow mode ends only when no
-//   reader that was counted in active_ is left, so nobody still has the lock to take when the last
-//   operation on the word lets others go on: that one touches nothing of the mutex afterwards.
+//   mode is a guest: it has nothing yet, and goes on to the lock to ask. When the mutex is handed to
+//   readers, the guests that are there get it, too, and the phase changes: by that a guest knows, once it
+//   asks, whether it was there or has come since. Slow mode ends only when no reader that was counted in
+//   active_ is left, so nobody still has the lock to take when the last operation on the word lets others
+//   go on: that one touches nothing of the mutex afterwards.
 //
 //   Invariants (whenever the lock bit is free)
 //     fast: the word's readers are those that hold the mutex, and grants_ guests on their way to be
@@ -27,6 +29,8 @@
 //     slow, none does: active_ > 0 readers hold it, grants_ guests to be told so among them; the word's
 //           readers are those, and the guests that have not asked yet; if no writer waits, no reader
 //           does, but behind one that has just given up;
+//     a guest that came in another phase than this one is among the grants_: two changes cannot have
+//     been, as the mutex is not handed to readers again before it has been told and has left;
 //     a queue is not empty ⇒ slow, and the waiting bit is set.
 #pragma once
 
@@ -71,7 +75,7 @@ public:
     bool try_lock() noexcept {
         detail::interruption_point();
         std::uint64_t s = word().load(detail::memory_order_relaxed);  // relaxed: a hint
-        while ((s & ~queues_locked) == 0) {
+        while ((s & ~(queues_locked | phase)) == 0) {
             if (word().compare_exchange_weak(s, s | slow | writer, detail::memory_order_acquire,
                                              detail::memory_order_relaxed)) {  // [SM-1]
                 return true;
@@ -114,7 +118,7 @@ public:
         detail::interruption_point();
         // [SM-1] An acquire in the fast mode too: the last writer has only changed the word.
         const std::uint64_t s = word().fetch_add(one_reader, detail::memory_order_acquire);
-        if (RUNNEL_UNLIKELY((s & slow) != 0)) ask(detail::no_deadline);
+        if (RUNNEL_UNLIKELY((s & slow) != 0)) ask(s, detail::no_deadline);
     }
 
     /// Locks it for reading if no writer holds it or waits for it.
@@ -151,6 +155,7 @@ private:
     static constexpr std::uint64_t slow = 2;     // set by a writer; cleared by the lock's holder
     static constexpr std::uint64_t writer = 4;   // a writer holds the mutex
     static constexpr std::uint64_t waiting = 8;  // changed by the lock's holder
+    static constexpr std::uint64_t phase = 16;   // changed by the lock's holder; 0 if nobody is there
     static constexpr std::uint64_t one_reader = std::uint64_t{1}
                                                 << 32;  // and upwards: readers, guests
 
@@ -168,12 +173,12 @@ private:
         }
         const std::uint64_t s =
             word().fetch_add(one_reader, detail::memory_order_acquire);  // [SM-1]
-        return (s & slow) == 0 || ask(deadline);
+        return (s & slow) == 0 || ask(s, deadline);
     }
 
     bool lock_slow(detail::time_point deadline) noexcept;
     void unlock_slow(std::uint64_t s);
-    bool ask(detail::time_point deadline) noexcept;
+    bool ask(std::uint64_t arrived, detail::time_point deadline) noexcept;
     void leave();
     [[noreturn]] static void throw_unlocked();
 
@@ -240,12 +245,15 @@ RUNNEL_NOINLINE inline void shared_mutex::unlock_slow(std::uint64_t s) {
 // ---- 2. shared ----
 
 /// A guest asks whether it may read; true if so. Otherwise it is no guest any more.
-RUNNEL_NOINLINE inline bool shared_mutex::ask(detail::time_point deadline) noexcept {
+RUNNEL_NOINLINE inline bool shared_mutex::ask(std::uint64_t arrived,
+                                              detail::time_point deadline) noexcept {
     using namespace detail;
+    RUNNEL_POINT("shared_mutex.ask");
     const bool expired = deadline != no_deadline && deadline <= now();
     wake_list woken;
     basic_wait_lock guard(state_);
-    if (grants_ > 0) {
+    if (((word().load(memory_order_relaxed) ^ arrived) & phase) != 0) {
+        RUNNEL_ASSERT(grants_ > 0, "shared_mutex: a guest of another phase has no grant");
         --grants_;
         return true;
     }
@@ -339,8 +347,9 @@ inline void shared_mutex::hand_over(bool readers_first) noexcept {
         } else {
             grants_ = readers(s);
             active_ = admitted + grants_;
-            t += admitted * one_reader;
+            t = (t + admitted * one_reader) ^ phase;
             if (stays_slow) t |= slow;
+            if (t == phase) t = 0;
         }
         RUNNEL_POINT("shared_mutex.hand_over");
         if (word().compare_exchange_weak(s, t, memory_order_release,

@@ -100,6 +100,17 @@ void delay(runnel::detail::random_source& random) {
     }
 }
 
+// The point at which the first who comes is held.
+enum class holding : std::uint8_t { off, waiting, holds };
+std::atomic<const char*> held_point{nullptr};
+std::atomic<holding> held{holding::off};
+
+RUNNEL_NOINLINE void hold_if_first() {
+    holding expected = holding::waiting;
+    if (!held.compare_exchange_strong(expected, holding::holds)) return;
+    while (held.load() == holding::holds) std::this_thread::yield();
+}
+
 struct rule {
     const char* prefix;
     fault_kinds kind;
@@ -153,6 +164,17 @@ std::uint64_t fault_seed() {
     return text != nullptr && *text != '\0' ? std::strtoull(text, nullptr, 10) : seed();
 }
 
+held_at::held_at(const char* point) {
+    held_point = point;
+    held = holding::waiting;
+}
+held_at::~held_at() {
+    release();
+    held_point = nullptr;
+}
+bool held_at::reached() const { return held.load() == holding::holds; }
+void held_at::release() { held = holding::off; }
+
 faults::faults(unsigned kinds, std::uint64_t seed) : before_(armed) {
     seed_of_all = seed;
     ++arming;
@@ -192,6 +214,11 @@ namespace detail {
 
 // Neither is inlined into a function that may switch: they use what belongs to the thread.
 RUNNEL_NOINLINE void fault_point(const char* name) noexcept {
+    // relaxed: who is to be held comes after what the test does next
+    if (const char* p = test::held_point.load(std::memory_order_relaxed);
+        RUNNEL_UNLIKELY(p != nullptr) && std::string_view(p) == name) {
+        test::hold_if_first();
+    }
     if ((test::armed.load(memory_order_relaxed) & test::delays) == 0) return;
     const tsan::runtime_scope ours;  // to the sanitizer each goroutine of the thread is another
     test::thread_faults* t = test::this_thread();

@@ -37,6 +37,19 @@ private:
     unsigned before_;
 };
 
+/// Whoever comes to that point first while it lives is held there until it goes, or release() is called: what others
+/// do meanwhile falls into the window that the point is in. Not two at once.
+class held_at {
+public:
+    explicit held_at(const char* point);
+    ~held_at();
+    held_at(const held_at&) = delete;
+    held_at& operator=(const held_at&) = delete;
+
+    bool reached() const;
+    void release();
+};
+
 /// The seed in RUNNEL_FAULT, or a random one, which is printed if a test fails.
 std::uint64_t fault_seed();
 
