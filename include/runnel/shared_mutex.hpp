@@ -155,7 +155,8 @@ private:
     static constexpr std::uint64_t slow = 2;     // set by a writer; cleared by the lock's holder
     static constexpr std::uint64_t writer = 4;   // a writer holds the mutex
     static constexpr std::uint64_t waiting = 8;  // changed by the lock's holder
-    static constexpr std::uint64_t phase = 16;   // changed by the lock's holder; 0 if nobody is there
+    static constexpr std::uint64_t phase =
+        16;  // changed by the lock's holder; 0 if nobody is there
     static constexpr std::uint64_t one_reader = std::uint64_t{1}
                                                 << 32;  // and upwards: readers, guests
 

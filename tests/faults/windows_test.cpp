@@ -12,7 +12,7 @@
 namespace {
 
 TEST_CASE("shared_mutex: a reader that comes late does not get what was meant for an earlier one",
-          "[faults][shared_mutex]") {
+          "[faults][shared_mutex][late_reader]") {
     test::expectations expected;
     test::on_workers([&] {
         runnel::shared_mutex m;

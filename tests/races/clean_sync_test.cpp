@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "races/clean.hpp"
 
@@ -791,6 +792,31 @@ CLEAN_GOROUTINES(channel_of_after, 64) {
             t.delay_second();
             c.send(0);
         });
+}
+
+CLEAN_GOROUTINES(select_and_condition_in_one_context, 2) {
+    // The select's entries are on the heap, and go while the other is in the queue behind them.
+    auto c = make_chan<int>();
+    const auto ctx = runnel::with_cancel(runnel::background());
+    runnel::mutex m;
+    runnel::condition_variable cv;
+    runnel::wait_group both;
+    both.go([&] {
+        std::vector<runnel::select_case> cases;
+        cases.push_back(runnel::recv(c));
+        cases.push_back(runnel::done(ctx));
+        runnel::select(cases);
+    });
+    test::wait_parked(1, "select");
+    both.go([&] {
+        std::unique_lock held(m);
+        static_cast<void>(cv.wait(held, ctx));
+    });
+    test::wait_parked(1, "sync.Cond.Wait");
+    t.delay_second();
+    c.send(0);
+    ctx.cancel();
+    both.wait();
 }
 
 // ---- 8. what is C++'s own ----

@@ -12,10 +12,17 @@ namespace {
 
 constexpr std::size_t none = static_cast<std::size_t>(-1);
 constexpr std::size_t most_values = 100;
+constexpr std::int8_t nobody = -1;
 
 // ---- 1. the state ----
 
-enum class phase : std::uint8_t { idle, called, parked, complete };
+enum class phase : std::uint8_t {
+    idle,
+    called,
+    parked,
+    relocking,  // what it waited for has come, its mutex has not
+    complete,
+};
 
 struct model_channel {
     bool closed = false;
@@ -42,8 +49,8 @@ struct slot {
     phase at = phase::idle;
     std::uint8_t order = 0;  // of parking
     std::uint16_t call = 0;
-    // One that has waited for permits in vain is called once more: it lets those behind it pass, and gives
-    // back what it got.
+    // One that has waited in vain for permits, or to write, is called once more: it lets those behind it
+    // pass, and gives back what it got.
     std::int8_t gives_back = -1;
     result then = result::none;
 };
@@ -53,11 +60,15 @@ struct state {
     std::array<model_channel, most_channels + most_timers> buffers;  // the others have none
     std::array<slot, most_bodies> slots{};
     std::array<model_timer, most_timers> timers{};
-    std::array<result, most_contexts> contexts{};  // none: not done
-    int permits = 0;                               // free ones
+    std::array<result, most_contexts> contexts{};       // none: not done
+    int permits = 0;                                    // free ones
+    std::array<std::int8_t, most_conditions> owners{};  // of the mutexes; nobody: free
+    std::int8_t writer = nobody;                        // of the shared_mutex
+    std::int8_t readers = 0;
+    int count = 0;  // of the wait group
     bool contradiction = false;
 
-    state() = default;
+    state() { owners.fill(nobody); }
     // Only what is in the buffers is copied.
     state(const state& o) noexcept { *this = o; }
     state& operator=(const state& o) noexcept {
@@ -74,6 +85,10 @@ struct state {
         timers = o.timers;
         contexts = o.contexts;
         permits = o.permits;
+        owners = o.owners;
+        writer = o.writer;
+        readers = o.readers;
+        count = o.count;
         contradiction = o.contradiction;
         return *this;
     }
@@ -94,7 +109,9 @@ struct state {
             mix(static_cast<std::uint64_t>(s.at) + (std::uint64_t{s.order} << 8) +
                 (static_cast<std::uint64_t>(s.gives_back + 1) << 16));
         }
-        mix(static_cast<std::uint64_t>(permits));
+        mix(static_cast<std::uint64_t>(permits) + (static_cast<std::uint64_t>(count) << 32));
+        mix(static_cast<std::uint64_t>(writer + 1) + (static_cast<std::uint64_t>(readers) << 8));
+        for (const std::int8_t o : owners) mix(static_cast<std::uint64_t>(o + 1));
         for (const model_timer& t : timers) {
             mix(t.armed ? static_cast<std::uint64_t>(t.when) : ~std::uint64_t{0});
         }
@@ -112,6 +129,7 @@ public:
     state beginning() const {
         state s;
         s.permits = p_.permits;
+        s.count = h_.count;
         for (std::size_t i = 0; i < p_.timers.size(); ++i) {
             const timer_spec& t = p_.timers[i];
             s.timers[i] = {true, t.first, t.ticks ? t.first : 0};
@@ -135,6 +153,18 @@ public:
     /// The effect of an operation that was called.
     void enter(state& s, std::size_t g) const {
         const call& c = call_of(s.slots[g]);
+        if (!h_.exact && c.means == meaning::exchange && c.got == result::timeout &&
+            c.what->kind == op_kind::select &&
+            c.what->arms[static_cast<std::size_t>(c.index)].kind == arm_kind::after) {
+            complete(s, g, result::timeout, c.index);  // its timer ran before the select began
+            return;
+        }
+        if (!h_.exact && c.got == result::canceled && s.slots[g].gives_back < 0 && c.context >= 0 &&
+            s.contexts[static_cast<std::size_t>(c.context)] == result::canceled) {
+            complete(s, g, result::canceled);
+            if (c.relocks >= 0) s.slots[g].at = phase::complete;  // it was never unlocked
+            return;
+        }
         switch (c.means) {
             case meaning::nothing:
                 break;
@@ -167,6 +197,58 @@ public:
                 serve(s);
                 complete(s, g, result::ok);
                 break;
+            case meaning::lock:
+                if (s.owners[c.object] == nobody) {
+                    get_mutex(s, g);
+                } else {
+                    does_without(s, g, c);
+                }
+                break;
+            case meaning::unlock:
+                unlock(s, g, c.object);
+                complete(s, g, result::ok);
+                break;
+            case meaning::lock_write:
+                lock_write(s, g, c);
+                break;
+            case meaning::lock_read:
+                if (s.writer == nobody && first_with(s, meaning::lock_write) == none) {
+                    get_shared(s, g);
+                    admit_readers(s);
+                } else {
+                    does_without(s, g, c);
+                }
+                break;
+            case meaning::unlock_rw:
+                unlock_rw(s, g);
+                complete(s, g, result::ok);
+                break;
+            case meaning::add:
+                // Refused: those who waited for zero have not all returned.
+                if (c.got == result::no) {
+                    s.contradiction = s.contradiction || s.count != 0;
+                } else {
+                    ++s.count;
+                }
+                complete(s, g, c.got == result::no ? result::no : result::ok);
+                break;
+            case meaning::done:
+                if (--s.count == 0) {
+                    for (std::size_t w; (w = first_with(s, meaning::wait_zero)) != none;) {
+                        complete(s, w, result::ok);
+                    }
+                }
+                complete(s, g, result::ok);
+                break;
+            case meaning::wait_zero:
+                if (c.early != result::none) {
+                    complete(s, g, c.early);
+                } else if (s.count == 0) {
+                    complete(s, g, result::ok);
+                } else {
+                    does_without(s, g, c);
+                }
+                break;
         }
     }
 
@@ -189,12 +271,18 @@ public:
         return next;
     }
 
-    static constexpr std::size_t own_events = most_bodies + most_timers + most_contexts;
+    // For each body its deadline, and the mutex that it waits for; then timers, and the contexts' deadlines.
+    static constexpr std::size_t own_events = 2 * most_bodies + most_timers + most_contexts;
     bool due(const state& s, std::size_t event) const {
         const auto is = [&](std::int64_t t) { return t >= 0 && t <= s.now; };
         if (event < most_bodies) {
             const slot& g = s.slots[event];
             return g.at == phase::parked && is(call_of(g).deadline);
+        }
+        event -= most_bodies;
+        if (event < most_bodies) {
+            const int m = waits_for_mutex(s, event);
+            return m >= 0 && s.owners[static_cast<std::size_t>(m)] == nobody;
         }
         event -= most_bodies;
         if (event < most_timers) return s.timers[event].armed && is(s.timers[event].when);
@@ -205,12 +293,17 @@ public:
     void happen(state& s, std::size_t event) const {
         if (event < most_bodies) {
             const call& c = call_of(s.slots[event]);
-            if (c.means == meaning::acquire) {
-                acquires_in_vain(s, event, result::timeout, 0);
+            if (c.means == meaning::acquire || c.means == meaning::lock_write) {
+                waited_in_vain(s, event, result::timeout, 0);
                 return;
             }
             const bool that_arm = c.index >= 0 && (c.deadline_arms >> c.index & 1U) != 0;
             complete(s, event, result::timeout, that_arm ? c.index : -1);
+            return;
+        }
+        event -= most_bodies;
+        if (event < most_bodies) {
+            get_mutex(s, event);
             return;
         }
         event -= most_bodies;
@@ -225,12 +318,13 @@ private:
     void complete(state& s, std::size_t g, result r, int index = 0, std::uint16_t value = 0) const {
         slot& mine = s.slots[g];
         const call& c = call_of(mine);
-        mine.at = phase::complete;
+        mine.at = c.relocks >= 0 && c.early == result::none ? phase::relocking : phase::complete;
         const bool as_seen =
             c.got == r && (index == c.index || r == result::threw_closed || r == result::error) &&
             value == c.value;
         // One that still waits for its mutex says nothing yet.
-        if (!as_seen && !(c.got == result::none && c.may_be_late)) s.contradiction = true;
+        const bool says_nothing = c.got == result::none && (c.relocks >= 0 || c.unseen);
+        if (!as_seen && !says_nothing) s.contradiction = true;
     }
 
     // Of those parked to send to (or receive from) the channel, the one that parked first.
@@ -294,6 +388,7 @@ private:
             complete(s, g, c.early);
             return;
         }
+        if (c.relocks >= 0) unlock(s, g, static_cast<std::size_t>(c.relocks));
         const exchange_case* chosen = nullptr;
         bool any = false;
         for (const exchange_case& e : c.cases) {
@@ -412,7 +507,7 @@ private:
                 complete(s, g, result::closed, found->index);
             } else if (c.context >= 0 && ends[static_cast<std::size_t>(c.context)]) {
                 if (c.means == meaning::acquire) {
-                    acquires_in_vain(s, g, why, 0);
+                    waited_in_vain(s, g, why, 0);
                 } else {
                     complete(s, g, why);
                 }
@@ -420,19 +515,100 @@ private:
         }
     }
 
-    // ---- the semaphore ----
-
-    std::size_t first_acquirer(const state& s) const {
+    // The one that parked first for such a thing.
+    std::size_t first_with(const state& s, meaning m) const {
         std::size_t first = none;
         for (std::size_t g = 0; g < most_bodies; ++g) {
-            if (s.slots[g].at != phase::parked) continue;
-            if (call_of(s.slots[g]).means != meaning::acquire) continue;
+            if (s.slots[g].at != phase::parked || call_of(s.slots[g]).means != m) continue;
             if (first == none || s.slots[g].order < s.slots[first].order) first = g;
         }
         return first;
     }
+    // What it wants is not to be had at once.
+    void does_without(state& s, std::size_t g, const call& c) const {
+        if (c.otherwise != result::none) {
+            complete(s, g, c.otherwise);
+        } else if (c.context >= 0 &&
+                   s.contexts[static_cast<std::size_t>(c.context)] != result::none) {
+            complete(s, g, s.contexts[static_cast<std::size_t>(c.context)]);
+        } else {
+            park(s, g);
+        }
+    }
+
+    // ---- the mutexes ----
+    //
+    // A mutex that comes free is for anybody who wants it: whoever is parked may get it then, at any moment, and
+    // time does not go on before somebody has.
+
+    int waits_for_mutex(const state& s, std::size_t g) const {
+        const slot& mine = s.slots[g];
+        if (mine.at == phase::relocking) return call_of(mine).relocks;
+        const bool waits = mine.at == phase::parked && call_of(mine).means == meaning::lock;
+        return waits ? call_of(mine).object : -1;
+    }
+    void get_mutex(state& s, std::size_t g) const {
+        slot& mine = s.slots[g];
+        const call& c = call_of(mine);
+        const bool again = mine.at == phase::relocking;
+        s.owners[again ? static_cast<std::size_t>(c.relocks) : c.object] =
+            static_cast<std::int8_t>(g);
+        if (again) {
+            mine.at = phase::complete;
+        } else {
+            complete(s, g, result::ok);
+        }
+    }
+    static void unlock(state& s, std::size_t g, std::size_t m) {
+        if (s.owners[m] != static_cast<std::int8_t>(g)) s.contradiction = true;
+        s.owners[m] = nobody;
+    }
+
+    // ---- the shared_mutex ----
+
+    void lock_write(state& s, std::size_t g, const call& c) const {
+        slot& mine = s.slots[g];
+        if (mine.gives_back >= 0) {
+            mine.gives_back = -1;
+            if (s.writer == nobody && first_with(s, meaning::lock_write) == none) admit_readers(s);
+            complete(s, g, mine.then);
+        } else if (s.writer == nobody && s.readers == 0) {
+            get_exclusive(s, g);
+        } else {
+            does_without(s, g, c);
+        }
+    }
+    void get_exclusive(state& s, std::size_t g) const {
+        s.writer = static_cast<std::int8_t>(g);
+        complete(s, g, result::ok);
+    }
+    void get_shared(state& s, std::size_t g) const {
+        ++s.readers;
+        complete(s, g, result::ok);
+    }
+    void admit_readers(state& s) const {
+        for (std::size_t g; (g = first_with(s, meaning::lock_read)) != none;) get_shared(s, g);
+    }
+    // All readers that have come while a writer held it go before the next writer.
+    void unlock_rw(state& s, std::size_t g) const {
+        if (s.writer == static_cast<std::int8_t>(g)) {
+            s.writer = nobody;
+            admit_readers(s);
+        } else if (--s.readers < 0 || s.writer != nobody) {
+            s.contradiction = true;
+        }
+        if (s.readers > 0) return;
+        if (const std::size_t next = first_with(s, meaning::lock_write); next != none) {
+            get_exclusive(s, next);
+        } else {
+            admit_readers(s);
+        }
+    }
+
+    // ---- the semaphore ----
+
     void serve(state& s) const {
-        for (std::size_t g; (g = first_acquirer(s)) != none;) {
+        for (std::size_t g; (g = first_with(s, meaning::acquire)) != none;) {
             if (call_of(s.slots[g]).amount > s.permits) break;
             get(s, g);
         }
@@ -442,12 +618,12 @@ private:
         s.permits -= c.amount;
         // With a context that was done when it went on: it gives them back.
         if (c.context >= 0 && (c.got == result::canceled || c.got == result::timeout)) {
-            acquires_in_vain(s, g, c.got, c.amount);
+            waited_in_vain(s, g, c.got, c.amount);
         } else {
             complete(s, g, result::ok);
         }
     }
-    static void acquires_in_vain(state& s, std::size_t g, result r, std::uint8_t gives_back) {
+    static void waited_in_vain(state& s, std::size_t g, result r, std::uint8_t gives_back) {
         s.slots[g].at = phase::called;
         s.slots[g].gives_back = static_cast<std::int8_t>(gives_back);
         s.slots[g].then = r;
@@ -465,7 +641,7 @@ private:
             complete(s, g, mine.then);
         } else if (c.early != result::none) {
             complete(s, g, c.early);
-        } else if (c.amount <= s.permits && first_acquirer(s) == none) {
+        } else if (c.amount <= s.permits && first_with(s, meaning::acquire) == none) {
             get(s, g);
         } else if (c.otherwise != result::none) {
             complete(s, g, c.otherwise);
@@ -552,7 +728,7 @@ private:
     // Everybody waits: nobody has got what he waits for and has not returned.
     bool somebody_could_go_on(const state& s) const {
         return std::any_of(s.slots.begin(), s.slots.end(), [&](const slot& g) {
-            return g.at == phase::complete && !model_.call_of(g).may_be_late;
+            return g.at == phase::complete && !model_.call_of(g).unseen;
         });
     }
 

@@ -4,13 +4,14 @@
 //   Map   1. what was seen   2. the question
 //
 //   A linearizability checker after Wing and Gong (1993), with Lowe's (2017) just-in-time order and a memo.
-//   The sequential model is exact: channels, selects, timers, contexts, condition variables and the semaphore,
-//   with who is parked where, since when. An operation takes effect at one moment between its call and its return:
+//   The sequential model is exact: channels, selects, timers, contexts, the locks, condition variables, the
+//   semaphore and the wait group, with who is parked where, since when. An operation takes effect at one moment between its call and its return:
 //   it completes there, or it parks, and is completed by another's effect, its deadline or its context.
 //   Which moment is the only choice; all else follows. What is asked beyond the results:
 //     - time goes on only when all wait: then each operation that has not returned is parked, so it is
 //       an error if the model says that it could go on (liveness), and deadlines are exact;
 //     - at a `look`, the buffers hold as many values as the model says.
+//   Of a run on real workers only what does not depend on time is asked, and `idle` once, at its end.
 #pragma once
 
 #include <array>
@@ -52,6 +53,14 @@ enum class meaning : std::uint8_t {
     notify_all,
     acquire,  // `amount` permits
     release,
+    lock,  // the mutex `object`
+    unlock,
+    lock_write,  // the shared_mutex
+    lock_read,
+    unlock_rw,
+    add,  // one to the wait group
+    done,
+    wait_zero,
 };
 
 // The model's channels: those of the program, the timers', the contexts' done, the condition variables.
@@ -79,7 +88,8 @@ struct call {
     std::int64_t deadline = -1;       // in units
     std::uint32_t deadline_arms = 1;  // a set of indices: the timeouts that strike then
     int context = -1;
-    bool may_be_late = false;  // it returns only when it has got a mutex, too
+    int relocks = -1;     // the mutex that it unlocks while it waits
+    bool unseen = false;  // that it returns is not recorded
     // the object of the others
     std::uint8_t object = 0;
     std::uint8_t amount = 0;
@@ -108,6 +118,10 @@ struct record {
 struct history {
     std::vector<call> calls;
     std::vector<record> records;
+    /// From a simulation. On real workers every moment is 0, a limit strikes when it was seen to, at any moment,
+    /// and a context is looked at on the way in, after the call was recorded.
+    bool exact = true;
+    int count = 0;  // of the wait group, at the beginning
 };
 
 // ---- 2. the question ----

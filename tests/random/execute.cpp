@@ -14,7 +14,7 @@
 #include <runnel/runnel.hpp>
 #include <runnel/testing.hpp>
 
-#include "random/operations.hpp"
+#include "random/run.hpp"
 
 namespace test::random {
 
@@ -22,16 +22,8 @@ namespace {
 
 // ---- 1. when all wait ----
 
-/// Nobody waits for a lock that is free, or a count that is zero. (Channels and permits: the checker.)
+/// Nobody is in what does not wait. (Who waits, and should not: the checker.)
 void look_at_waiters(world& w) {
-    bool somebody_reads = w.writer != -1;
-    bool writer_waits = false;
-    for (std::size_t b = 0; b < most_bodies; ++b) {
-        somebody_reads = somebody_reads || w.reads[b] > 0;
-        const operation* o = w.doing[b];
-        writer_waits = writer_waits || (o != nullptr && (o->kind == op_kind::lock_write ||
-                                                         o->kind == op_kind::try_lock_write_for));
-    }
     for (std::size_t b = 0; b < most_bodies; ++b) {
         const int context = w.starts_with[b];
         if (context >= 0 && w.contexts[static_cast<std::size_t>(context)].err() && !w.started[b]) {
@@ -39,25 +31,7 @@ void look_at_waiters(world& w) {
         }
         const operation* o = w.doing[b];
         if (o == nullptr) continue;
-        const std::string who = "b" + std::to_string(b) + " waits in " + to_string(*o);
         switch (o->kind) {
-            case op_kind::lock:
-            case op_kind::try_lock_for:
-                if (w.owner[o->object] == -1) w.fail(who + ", and nobody holds it");
-                break;
-            case op_kind::lock_write:
-            case op_kind::try_lock_write_for:
-                if (!somebody_reads) w.fail(who + ", and nobody holds it");
-                break;
-            case op_kind::lock_read:
-            case op_kind::try_lock_read_for:
-                if (w.writer == -1 && !writer_waits) w.fail(who + ", and no writer is there");
-                break;
-            case op_kind::wait_zero:
-            case op_kind::wait_zero_for:
-            case op_kind::wait_zero_ctx:
-                if (w.least_count == 0) w.fail(who + ", and the count is zero");
-                break;
             case op_kind::try_lock:
             case op_kind::try_acquire:
             case op_kind::try_send:
@@ -66,7 +40,8 @@ void look_at_waiters(world& w) {
             case op_kind::cancel:
             case op_kind::unlock:
             case op_kind::done:
-                w.fail(who + ", which does not wait");
+                w.fail("b" + std::to_string(b) + " waits in " + to_string(*o) +
+                       ", which does not wait");
                 break;
             default:
                 break;
@@ -85,54 +60,13 @@ void look_when_idle(world& w) {
 
 // ---- 2. freeing those that wait for ever ----
 
-void stop_timers(world& w) {
-    for (any_timer& t : w.timers) {
-        if (t.once) {
-            t.once->stop();
-        } else {
-            t.ticks->stop();
-        }
-    }
-}
-
-void free_one_round(world& w, bool first) {
-    if (first) {
-        for (const auto& c : w.channels) {
-            try {
-                if (c) c.close();
-            } catch (const runnel::closed_channel&) {
-            }
-        }
-        for (const runnel::cancel_context& c : w.contexts) c.cancel();
-    }
-    for (any_timer& t : w.timers) {
-        if (t.once) {
-            t.once->reset(length(0));
-        } else {
-            t.ticks->reset(length(1));
-        }
-    }
-    for (std::size_t i = 0; i < w.owner.size(); ++i) {
-        if (w.owner[i] != -1) {
-            w.owner[i] = -1;
-            w.mutexes[i].unlock();
-        }
-        w.conditions[i].notify_all();
-    }
-    if (w.writer != -1) unlock_rw(w, static_cast<std::uint8_t>(w.writer));
-    for (std::size_t b = 0; b < most_bodies; ++b) {
-        while (w.reads[b] > 0) unlock_rw(w, static_cast<std::uint8_t>(b));
-        if (const int n = std::exchange(w.holds[b], 0); n > 0) w.permits.release(n);
-    }
-}
-
 void free_everybody(world& w) {
     w.freeing = true;
     for (int round = 0; w.running() > 0 && round < 100; ++round) {
         free_one_round(w, round == 0);
-        runnel::sleep_for(length(1));
+        runnel::sleep_for(w.length(1));
         runnel::testing::wait_idle();
-        for (; w.loose > 0; --w.loose, --w.least_count) w.zero.done();
+        while (world::take_one(w.loose)) w.zero.done();
     }
     runnel::testing::wait_idle();
     stop_timers(w);
@@ -142,42 +76,10 @@ void free_everybody(world& w) {
                (w.doing[b] != nullptr ? to_string(*w.doing[b]) : "its last unlock") +
                ", though all was closed, cancelled, unlocked and given back");
     }
-    // What is left in the buffers was sent, and not received.
-    for (const auto& c : w.channels) {
-        if (!c) continue;
-        try {
-            while (const auto i = c.try_recv()) received(w, *i);
-        } catch (const close_error&) {
-        }
-    }
+    drain(w);
 }
 
 // ---- 3. a run ----
-
-void make_objects(world& w) {
-    w.began = runnel::detail::now();
-    for (const int capacity : w.p.channels) {
-        w.channels.push_back(capacity == is_nil ? runnel::chan<item>()
-                             : capacity == is_unbounded
-                                 ? runnel::make_chan<item>(runnel::unbounded)
-                                 : runnel::make_chan<item>(static_cast<std::size_t>(capacity)));
-    }
-    for (const context_spec& c : w.p.contexts) {
-        const runnel::context parent =
-            c.parent < 0 ? runnel::background()
-                         : runnel::context(w.contexts[static_cast<std::size_t>(c.parent)]);
-        w.contexts.push_back(c.timeout < 0 ? runnel::with_cancel(parent)
-                                           : runnel::with_timeout(parent, length(c.timeout)));
-    }
-    for (const timer_spec& t : w.p.timers) {
-        any_timer& made = w.timers.emplace_back();
-        if (t.ticks) {
-            made.ticks.emplace(length(t.first));
-        } else {
-            made.once.emplace(length(t.first));
-        }
-    }
-}
 
 void run_main(world& w) {
     make_objects(w);
@@ -186,7 +88,7 @@ void run_main(world& w) {
     }
     const std::int64_t horizon = w.p.horizon();
     for (std::int64_t t = 1;; t = std::min(t * 2, horizon)) {
-        runnel::sleep_until(w.began + length(t));
+        runnel::sleep_until(w.began + w.length(t));
         runnel::testing::wait_idle();
         look_when_idle(w);
         if (t == horizon || (w.running() == 0 && w.starts_later == 0)) break;
@@ -210,7 +112,7 @@ void run_main(world& w) {
 run_outcome execute(const program& p) {
     run_outcome o;
     const std::uint64_t live_before = item::made - item::destroyed;
-    auto w = std::make_unique<world>(p);
+    auto w = std::make_unique<world>(p, true);
     runnel::testing::simulation_report steps;
     bool stuck = false;
     try {
@@ -234,13 +136,7 @@ run_outcome execute(const program& p) {
     if (p.how_it_ends != ending::frees_them) {
         if (stuck != (w->running() > 0)) w->fail("a deadlock or leak was not reported, or made up");
     } else if (w->failure.empty()) {
-        for (std::size_t v = 1; v < w->values.size(); ++v) {
-            const value_account& a = w->values[v];
-            if ((a.how == fate::sent) != a.received) {
-                w->fail("#" + std::to_string(v) +
-                        (a.received ? " was received, and its send has failed" : " is lost"));
-            }
-        }
+        w->settle_accounts();
     }
     o.failure = std::move(w->failure);
     o.seen = std::move(w->seen);
@@ -258,11 +154,6 @@ run_outcome execute(const program& p) {
     if (o.failure.empty() && !o.judged.holds)
         o.failure = "no order of its operations explains this run";
     return o;
-}
-
-std::string report(const program& p, const run_outcome& o) {
-    return o.failure + "\n\n" + to_string(p) + "\n\nwhat happened (time, body, operation):" +
-           to_string(o.seen, o.judged.holds ? static_cast<std::size_t>(-1) : o.judged.furthest);
 }
 
 }  // namespace test::random

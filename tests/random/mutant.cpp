@@ -15,19 +15,42 @@
 #include <string>
 
 #include "random/execute.hpp"
+#if defined(RUNNEL_MUTANT_ON_WORKERS)
+#include <runnel/runnel.hpp>
+
+#include "random/on_workers.hpp"
+#include "support/faults.hpp"
+#include "support/support.hpp"
+#endif
 
 namespace {
 
 constexpr std::uint64_t most_programs = 100'000;
 constexpr unsigned most_seconds = 60;
 
+#if defined(RUNNEL_MUTANT_ON_WORKERS)
+test::random::program program_of(std::uint64_t seed) {
+    return test::random::for_workers(test::random::make_program(seed));
+}
+test::random::run_outcome run(const test::random::program& p) {
+    const test::procs limit(p.schedule % 2 == 0 ? 2 : 8);
+    const test::faults armed(test::harmless, p.schedule);
+    test::random::run_outcome o;
+    runnel::run([&] { o = test::random::execute_on_workers(p); });
+    return o;
+}
+#else
+test::random::program program_of(std::uint64_t seed) { return test::random::make_program(seed); }
+test::random::run_outcome run(const test::random::program& p) { return test::random::execute(p); }
+#endif
+
 /// Runs programs, and says on stderr what was wrong with the first that fails.
 [[noreturn]] void run_programs(std::atomic<std::uint64_t>& programs) {
     ::alarm(most_seconds);
     for (std::uint64_t seed = 1; seed <= most_programs; ++seed) {
         programs.store(seed);
-        const test::random::program p = test::random::make_program(seed);
-        const test::random::run_outcome o = test::random::execute(p);
+        const test::random::program p = program_of(seed);
+        const test::random::run_outcome o = run(p);
         if (o.failure.empty()) continue;
         std::fprintf(stderr, "%s\n", test::random::report(p, o).c_str());
         std::_Exit(1);

@@ -22,15 +22,6 @@ namespace test::random {
 
 // ---- 1. channels ----
 
-inline std::uint16_t received(world& w, const item& i) {
-    if (i.value == 0 || i.value >= w.values.size()) {
-        w.fail("received what nobody has sent");
-    } else if (std::exchange(w.values[i.value].received, true)) {
-        w.fail("#" + std::to_string(i.value) + " was received twice");
-    }
-    return i.value;
-}
-
 template <class F>
 void send(world& w, step& s, std::uint8_t channel, F&& f) {
     const std::uint16_t value = w.new_value();
@@ -44,7 +35,7 @@ void send(world& w, step& s, std::uint8_t channel, F&& f) {
         r = result::threw_closed;
     }
     s.returns(r);
-    w.values[value].how = r == result::ok ? fate::sent : fate::refused;
+    w.settle(value, r == result::ok);
     if (sent.value != (r == result::ok ? 0 : value)) {
         w.fail("#" + std::to_string(value) + " was " +
                (r == result::ok ? "sent, and is still there" : "not sent, and is gone"));
@@ -65,7 +56,7 @@ void receive(step& s, F&& f) {
 }
 
 inline result taken(world& w, runnel::recv_result<item>&& r, std::uint16_t& value) {
-    if (r) value = received(w, *r);
+    if (r) value = w.received(*r);
     return result_of(r.status());
 }
 
@@ -84,7 +75,7 @@ inline void iterate(world& w, std::uint8_t b, const operation& o) {
                 ++*at;
             }
             ended = *at == ch.end();
-            if (!ended) value = received(w, **at);
+            if (!ended) value = w.received(**at);
             return ended ? result::closed : result::ok;
         });
         if (ended) break;
@@ -107,14 +98,14 @@ inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
             });
             break;
         case op_kind::try_send:
-            s.what().otherwise = result::would_block;
+            s.tries_once(result::would_block);
             send(w, s, o.object,
                  [](const auto& c, item& i) { return result_of(c.try_send(std::move(i))); });
             break;
         case op_kind::send_for:
             s.is_limited(o.units, !nil);
             send(w, s, o.object, [&](const auto& c, item& i) {
-                return result_of(c.send_for(std::move(i), length(o.units)));
+                return result_of(c.send_for(std::move(i), w.length(o.units)));
             });
             break;
         case op_kind::send_ctx: {
@@ -128,7 +119,7 @@ inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
             s.exchanges(false, o.object);
             receive(s, [&](std::uint16_t& value) {
                 const std::optional<item> i = ch.recv();
-                if (i) value = received(w, *i);
+                if (i) value = w.received(*i);
                 return i ? result::ok : result::closed;
             });
             break;
@@ -137,20 +128,20 @@ inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
             receive(s, [&](std::uint16_t& value) {
                 item i;
                 const bool any = ch >> i;
-                if (any) value = received(w, i);
+                if (any) value = w.received(i);
                 return any ? result::ok : result::closed;
             });
             break;
         case op_kind::try_recv:
             s.exchanges(false, o.object);
-            s.what().otherwise = result::would_block;
+            s.tries_once(result::would_block);
             receive(s, [&](std::uint16_t& value) { return taken(w, ch.try_recv(), value); });
             break;
         case op_kind::recv_for:
             s.exchanges(false, o.object);
             s.is_limited(o.units, !nil);
             receive(s, [&](std::uint16_t& value) {
-                return taken(w, ch.recv_for(length(o.units)), value);
+                return taken(w, ch.recv_for(w.length(o.units)), value);
             });
             break;
         case op_kind::recv_ctx: {
@@ -163,8 +154,7 @@ inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
         case op_kind::close:
         case op_kind::close_error: {
             const bool error = o.kind == op_kind::close_error;
-            s.what().means = error ? meaning::close_error : meaning::close;
-            s.what().object = o.object;
+            s.means(error ? meaning::close_error : meaning::close, o.object);
             s.begins();
             result r = result::ok;
             try {
@@ -179,10 +169,11 @@ inline void channel_operation(world& w, std::uint8_t b, const operation& o) {
         }
         default: {  // look
             if (!w.recording) break;
-            call& c = s.what();
+            const std::int64_t now = w.now();
+            const auto guard = w.open_book();
             w.seen.records.push_back(
-                {moment::look, static_cast<std::uint16_t>(w.seen.calls.size()), w.now(), {}});
-            w.seen.calls.push_back(c);
+                {moment::look, static_cast<std::uint16_t>(w.seen.calls.size()), now, {}});
+            w.seen.calls.push_back(s.what());
             look_at_lengths(w, w.seen.records.back());
             break;
         }
@@ -235,7 +226,7 @@ inline void select_two(world& w, std::uint8_t b, const operation& o) {
         }
         index = static_cast<int>(chosen);
         r = offered[chosen] != 0 || got[chosen] ? result::ok : result::closed;
-        if (got[chosen]) value = received(w, *got[chosen]);
+        if (got[chosen]) value = w.received(*got[chosen]);
         if (got[1 - chosen]) w.fail("select has written to the variable of another case");
     } catch (const runnel::closed_channel&) {
         r = result::threw_closed;
@@ -246,7 +237,7 @@ inline void select_two(world& w, std::uint8_t b, const operation& o) {
     for (int i = 0; i < 2; ++i) {
         const std::uint16_t v = offered[static_cast<std::size_t>(i)];
         if (v == 0) continue;
-        w.values[v].how = i == index ? fate::sent : fate::refused;
+        w.settle(v, i == index);
         const item& offer = i == 0 ? first_offer : second_offer;
         if (offer.value != (i == index ? 0 : v)) {
             w.fail("select: #" + std::to_string(v) +
@@ -284,7 +275,8 @@ inline void select_operation(world& w, std::uint8_t b, const operation& o) {
                 {sends, static_cast<std::uint8_t>(channel), static_cast<std::uint8_t>(k), v});
         };
         const auto limit = [&] {
-            const std::int64_t at = now + a.units;
+            s.ends_by_itself();
+            const std::int64_t at = w.exact ? now + a.units : 0;
             if (c.deadline < 0 || at < c.deadline) {
                 c.deadline = at;
                 c.deadline_arms = 0;
@@ -297,7 +289,7 @@ inline void select_operation(world& w, std::uint8_t b, const operation& o) {
                 cases.emplace_back(
                     runnel::recv(w.channels[a.object], [&, i](std::optional<item> got) {
                         runs(i, r, got ? result::ok : result::closed);
-                        if (got) value = received(w, *got);
+                        if (got) value = w.received(*got);
                     }));
                 break;
             case arm_kind::send: {
@@ -324,10 +316,11 @@ inline void select_operation(world& w, std::uint8_t b, const operation& o) {
             case arm_kind::after:
                 limit();
                 cases.emplace_back(runnel::recv(
-                    runnel::after(length(a.units)), [&, i](std::optional<clock::time_point> got) {
+                    runnel::after(w.length(a.units)), [&, i](std::optional<clock::time_point> got) {
                         runs(i, r, result::timeout);
-                        if (!got || w.units_of(*got) !=
-                                        s.began + o.arms[static_cast<std::size_t>(i)].units) {
+                        if (!got ||
+                            (w.exact && w.units_of(*got) !=
+                                            s.began + o.arms[static_cast<std::size_t>(i)].units)) {
                             w.fail("after: another time was sent");
                         }
                     }));
@@ -335,7 +328,7 @@ inline void select_operation(world& w, std::uint8_t b, const operation& o) {
             case arm_kind::timeout:
                 limit();
                 cases.emplace_back(
-                    runnel::timeout(length(a.units), [&, i] { runs(i, r, result::timeout); }));
+                    runnel::timeout(w.length(a.units), [&, i] { runs(i, r, result::timeout); }));
                 break;
             case arm_kind::otherwise:
                 c.otherwise = result::would_block;
@@ -358,7 +351,7 @@ inline void select_operation(world& w, std::uint8_t b, const operation& o) {
     cases.clear();
     s.returns(r, index, value);
     for (const auto& [i, v] : offers) {
-        w.values[v].how = i == index ? fate::sent : fate::refused;
+        w.settle(v, i == index);
     }
 }
 
@@ -375,7 +368,7 @@ inline void timer_operation(world& w, std::uint8_t b, const operation& o) {
             if (limited) s.is_limited(o.units, true);
             receive(s, [&](std::uint16_t& value) {
                 runnel::recv_result<clock::time_point> r =
-                    limited ? t.chan().recv_for(length(o.units))
+                    limited ? t.chan().recv_for(w.length(o.units))
                             : runnel::recv_result<clock::time_point>(t.chan().recv());
                 if (r) value = static_cast<std::uint16_t>(w.units_of(*r));
                 return result_of(r.status());
@@ -385,18 +378,17 @@ inline void timer_operation(world& w, std::uint8_t b, const operation& o) {
         default: {
             const bool stops = o.kind == op_kind::timer_stop;
             call& c = s.what();
-            c.means = stops ? meaning::stop : meaning::reset;
-            c.object = o.object;
+            s.means(stops ? meaning::stop : meaning::reset, o.object);
             c.when = w.now() + o.units;
             s.begins();
             result r = result::ok;
             if (t.once) {
-                const bool kept = stops ? t.once->stop() : t.once->reset(length(o.units));
+                const bool kept = stops ? t.once->stop() : t.once->reset(w.length(o.units));
                 r = kept ? result::yes : result::no;
             } else if (stops) {
                 t.ticks->stop();
             } else {
-                t.ticks->reset(length(o.units));
+                t.ticks->reset(w.length(o.units));
             }
             s.returns(r);
             break;
@@ -406,10 +398,27 @@ inline void timer_operation(world& w, std::uint8_t b, const operation& o) {
 
 inline void run_body(world& w, std::uint8_t b);
 
+/// As an operation of the program, which lives as long.
+inline const operation& plain(op_kind k, std::uint8_t object = 0, std::uint8_t amount = 0) {
+    static std::deque<operation> all;
+    for (const operation& o : all) {
+        if (o.kind == k && o.object == object && o.amount == amount) return o;
+    }
+    operation& made = all.emplace_back();
+    made.kind = k;
+    made.object = object;
+    made.amount = amount;
+    return made;
+}
+
 inline void start(world& w, std::uint8_t child) {
     w.all.add(1);
     runnel::go([&w, child] { run_body(w, child); });
 }
+
+/// On real workers nobody brings the count from zero upwards, where others may be about to wait: who adds keeps
+/// one off for as long.
+inline bool may_add(world& w) { return w.exact || world::take_one(w.loose); }
 
 inline void goroutine_operation(world& w, std::uint8_t b, const operation& o) {
     step s(w, b, o);
@@ -420,23 +429,23 @@ inline void goroutine_operation(world& w, std::uint8_t b, const operation& o) {
             s.returns(result::ok);
             break;
         case op_kind::start_in_group: {
-            s.begins();
+            if (!may_add(w)) break;
             result r = result::ok;
+            s.means(meaning::add);
+            s.begins();
             w.all.add(1);
-            const std::uint64_t before = std::exchange(w.left_zero_at, w.events);
-            ++w.least_count;
             try {
                 w.zero.go([&w, child = o.object] {
                     run_body(w, child);
-                    --w.least_count;
+                    step at_end(w, child, plain(op_kind::done));
+                    at_end.is_done_unseen();
                 });
             } catch (const runnel::panic&) {  // added while those who waited have not returned
                 r = result::no;
-                --w.least_count;
-                w.left_zero_at = before;
                 w.all.done();
             }
             s.returns(r);
+            if (!w.exact) ++w.loose;
             break;
         }
         case op_kind::start_later:
@@ -444,7 +453,7 @@ inline void goroutine_operation(world& w, std::uint8_t b, const operation& o) {
             ++w.starts_later;
             w.starts_at[o.object] = s.began + o.units;
             w.all.add(1);
-            runnel::after_func(length(o.units), [&w, child = o.object] {
+            runnel::after_func(w.length(o.units), [&w, child = o.object] {
                 --w.starts_later;
                 run_body(w, child);
             });
@@ -495,19 +504,20 @@ inline void goroutine_operation(world& w, std::uint8_t b, const operation& o) {
     }
 }
 
-inline void take(world& w, int& owner, std::uint8_t b) {
-    if (std::exchange(owner, b) != -1) w.fail("two hold a lock at once");
+inline void take(world& w, std::atomic<int>& owner, std::uint8_t b) {
+    if (owner.exchange(b) != -1) w.fail("two hold a lock at once");
 }
 
 inline void mutex_operation(world& w, std::uint8_t b, const operation& o) {
     step s(w, b, o);
     runnel::mutex& m = w.mutexes[o.object];
     runnel::condition_variable& cv = w.conditions[o.object];
-    int& owner = w.owner[o.object];
+    std::atomic<int>& owner = w.owner[o.object];
     const bool mine = owner == b;
     switch (o.kind) {
         case op_kind::lock:
             if (mine) break;  // it would wait for itself
+            s.means(meaning::lock, o.object);
             s.begins();
             m.lock();
             take(w, owner, b);
@@ -516,39 +526,43 @@ inline void mutex_operation(world& w, std::uint8_t b, const operation& o) {
         case op_kind::try_lock:
         case op_kind::try_lock_for: {
             const bool once = o.kind == op_kind::try_lock;
+            s.means(meaning::lock, o.object);
+            if (once) {
+                s.tries_once(result::no);
+            } else {
+                s.is_limited(o.units, true);
+            }
             s.begins();
-            const bool got = once ? m.try_lock() : m.try_lock_for(length(o.units));
+            const bool got = once ? m.try_lock() : m.try_lock_for(w.length(o.units));
             if (got) take(w, owner, b);
-            s.returns(got ? result::yes : result::no);
-            if (!got) s.gave_up_after(once ? 0 : o.units);
+            s.returns(got ? result::ok : once ? result::no : result::timeout);
             break;
         }
         case op_kind::unlock:
             if (!mine) break;
+            s.means(meaning::unlock, o.object);
             s.begins();
-            owner = -1;
-            m.unlock();
+            if (world::give_up(owner, b)) m.unlock();
             s.returns(result::ok);
             break;
         case op_kind::wait:
         case op_kind::wait_for:
         case op_kind::wait_ctx: {
             if (!mine) break;
-            call& c = s.what();
             s.exchanges(false, first_condition + o.object);
-            c.may_be_late = true;
             const runnel::context* ctx = nullptr;
             if (o.kind == op_kind::wait_for) s.is_limited(o.units, false);
             if (o.kind == op_kind::wait_ctx) {
                 ctx = &w.contexts[o.context];
                 s.is_limited(*ctx, o.context);
             }
+            s.relocks(o.object);
             s.begins();
             owner = -1;
             std::unique_lock held(m, std::adopt_lock);
             result r = result::ok;
             if (o.kind == op_kind::wait_for) {
-                if (cv.wait_for(held, length(o.units)) == std::cv_status::timeout) {
+                if (cv.wait_for(held, w.length(o.units)) == std::cv_status::timeout) {
                     r = result::timeout;
                 }
             } else if (ctx != nullptr) {
@@ -563,14 +577,13 @@ inline void mutex_operation(world& w, std::uint8_t b, const operation& o) {
         }
         case op_kind::notify_one:
             s.exchanges(true, first_condition + o.object);
-            s.what().otherwise = result::ok;
+            s.tries_once(result::ok);
             s.begins();
             cv.notify_one();
             s.returns(result::ok);
             break;
         default:
-            s.what().means = meaning::notify_all;
-            s.what().object = static_cast<std::uint8_t>(first_condition + o.object);
+            s.means(meaning::notify_all, first_condition + o.object);
             s.begins();
             cv.notify_all();
             s.returns(result::ok);
@@ -584,62 +597,25 @@ inline void took_rw(world& w, std::uint8_t b, bool for_writing) {
         ++w.reads[b];
         return;
     }
-    for (const int r : w.reads) {
+    for (const auto& r : w.reads) {
         if (r != 0) w.fail("a reader holds the shared_mutex, and a writer gets it");
     }
     w.writer = b;
-    ++w.writes;
 }
 
 inline void unlock_rw(world& w, std::uint8_t b) {
-    if (w.writer == b) {
-        w.writer = -1;
+    if (world::give_up(w.writer, b)) {
         w.rw.unlock();
-    } else if (w.reads[b] > 0) {
-        --w.reads[b];
+    } else if (world::take_one(w.reads[b])) {
         w.rw.unlock_shared();
     }
 }
-
-/// Writers that are parked when somebody asks, since time has gone on. No other writer may overtake them; a
-/// reader may only if another writer has held it meanwhile, or holds it now.
-class parked_writers {
-public:
-    parked_writers(const world& w, bool for_writing)
-        : w_(w), writes_(w.writes), for_writing_(for_writing) {
-        if (w.writer != -1 && !for_writing) return;
-        for (std::size_t b = 0; b < most_bodies; ++b) {
-            if (waits(b)) event_[b] = w.doing_event[b];
-        }
-    }
-    bool were_overtaken() const {
-        if (!for_writing_ && w_.writes != writes_) return false;
-        for (std::size_t b = 0; b < most_bodies; ++b) {
-            if (event_[b] != 0 && waits(b) && event_[b] == w_.doing_event[b]) return true;
-        }
-        return false;
-    }
-
-private:
-    bool waits(std::size_t b) const {
-        const operation* o = w_.doing[b];
-        if (o == nullptr || w_.doing_since[b] >= w_.units_of(runnel::detail::now())) return false;
-        // One that gives up now may have done so already.
-        return o->kind == op_kind::lock_write ||
-               (o->kind == op_kind::try_lock_write_for &&
-                w_.doing_since[b] + o->units > w_.units_of(runnel::detail::now()));
-    }
-
-    const world& w_;
-    std::uint64_t writes_;
-    bool for_writing_;
-    std::array<std::uint64_t, most_bodies> event_{};
-};
 
 inline void shared_operation(world& w, std::uint8_t b, const operation& o) {
     step s(w, b, o);
     if (o.kind == op_kind::unlock_rw) {
         if (w.writer != b && w.reads[b] == 0) return;
+        s.means(meaning::unlock_rw);
         s.begins();
         unlock_rw(w, b);
         s.returns(result::ok);
@@ -647,7 +623,10 @@ inline void shared_operation(world& w, std::uint8_t b, const operation& o) {
     }
     if (w.writer == b || w.reads[b] > 0) return;  // not recursive
     const bool writes = o.kind == op_kind::lock_write || o.kind == op_kind::try_lock_write_for;
-    const parked_writers before(w, writes);
+    const bool limited =
+        o.kind == op_kind::try_lock_write_for || o.kind == op_kind::try_lock_read_for;
+    s.means(writes ? meaning::lock_write : meaning::lock_read);
+    if (limited) s.is_limited(o.units, true);
     s.begins();
     bool got = true;
     if (o.kind == op_kind::lock_write) {
@@ -655,32 +634,35 @@ inline void shared_operation(world& w, std::uint8_t b, const operation& o) {
     } else if (o.kind == op_kind::lock_read) {
         w.rw.lock_shared();
     } else {
-        got =
-            writes ? w.rw.try_lock_for(length(o.units)) : w.rw.try_lock_shared_for(length(o.units));
+        got = writes ? w.rw.try_lock_for(w.length(o.units))
+                     : w.rw.try_lock_shared_for(w.length(o.units));
     }
     if (got) took_rw(w, b, writes);
-    if (got && !w.freeing && before.were_overtaken()) w.fail("a writer that waits was overtaken");
-    s.returns(got ? result::yes : result::no);
-    if (!got) s.gave_up_after(o.units);
+    s.returns(got ? result::ok : result::timeout);
+}
+
+inline void give_back_permits(world& w, std::uint8_t b, int most) {
+    const int n = world::take(w.holds[b], most);
+    w.held -= n;
+    if (n > 0) w.permits.release(n);
 }
 
 inline void permit_operation(world& w, std::uint8_t b, const operation& o) {
     step s(w, b, o);
-    int& mine = w.holds[b];
+    std::atomic<int>& mine = w.holds[b];
     call& c = s.what();
     c.amount = o.amount;
     if (o.kind == op_kind::release) {
         if (mine < o.amount) return;
         c.means = meaning::release;
         s.begins();
-        mine -= o.amount;
-        w.permits.release(o.amount);
+        give_back_permits(w, b, o.amount);
         s.returns(result::ok);
         return;
     }
     const runnel::context* ctx = nullptr;
     c.means = meaning::acquire;
-    if (o.kind == op_kind::try_acquire) c.otherwise = result::no;
+    if (o.kind == op_kind::try_acquire) s.tries_once(result::no);
     if (o.kind == op_kind::acquire_for) s.is_limited(o.units, true);
     if (o.kind == op_kind::acquire_ctx) {
         ctx = &w.contexts[o.context];
@@ -695,55 +677,51 @@ inline void permit_operation(world& w, std::uint8_t b, const operation& o) {
     } else if (o.kind == op_kind::try_acquire) {
         r = w.permits.try_acquire(o.amount) ? result::ok : result::no;
     } else {
-        r = w.permits.try_acquire_for(length(o.units), o.amount) ? result::ok : result::timeout;
+        r = w.permits.try_acquire_for(w.length(o.units), o.amount) ? result::ok : result::timeout;
     }
     if (r == result::ok) {
         mine += o.amount;
-        int sum = 0;
-        for (const int n : w.holds) sum += n;
-        if (sum > w.p.permits) w.fail("more permits are held than there are");
+        if ((w.held += o.amount) > w.p.permits) w.fail("more permits are held than there are");
     }
     s.returns(r);
-    if (r == result::timeout && ctx == nullptr) s.gave_up_after(o.units);
 }
 
 inline void count_operation(world& w, std::uint8_t b, const operation& o) {
     step s(w, b, o);
-    if (o.kind == op_kind::done && w.loose <= 0) return;
-    const runnel::context* ctx = nullptr;
-    if (o.kind == op_kind::wait_zero_ctx) ctx = &w.contexts[o.context];
-    s.begins();
     result r = result::ok;
     if (o.kind == op_kind::add) {
-        const std::uint64_t before = w.left_zero_at;
-        if (w.least_count == 0) w.left_zero_at = s.event;
-        ++w.least_count;
+        if (!may_add(w)) return;
+        s.means(meaning::add);
+        s.begins();
         try {
             w.zero.add(1);
-            ++w.loose;
+            w.loose += w.exact ? 1 : 2;
         } catch (const runnel::panic&) {  // those who waited have not returned yet
-            --w.least_count;
-            w.left_zero_at = before;
             r = result::no;
         }
     } else if (o.kind == op_kind::done) {
-        --w.least_count;
-        --w.loose;
+        if (!world::take_one(w.loose)) return;
+        s.means(meaning::done);
+        s.begins();
         w.zero.done();
     } else {
+        const runnel::context* ctx = nullptr;
+        s.means(meaning::wait_zero);
+        if (o.kind == op_kind::wait_zero_for) s.is_limited(o.units, true);
+        if (o.kind == op_kind::wait_zero_ctx) {
+            ctx = &w.contexts[o.context];
+            s.is_limited(*ctx, o.context);
+        }
+        s.begins();
         if (o.kind == op_kind::wait_zero) {
             w.zero.wait();
         } else if (ctx != nullptr) {
             r = result_of(w.zero.wait(*ctx));
         } else {
-            r = w.zero.wait_for(length(o.units)) ? result::ok : result::timeout;
-        }
-        if (r == result::ok && w.least_count > 0 && w.left_zero_at < s.event) {
-            w.fail("wait_group::wait has returned, and the count was never zero");
+            r = w.zero.wait_for(w.length(o.units)) ? result::ok : result::timeout;
         }
     }
     s.returns(r);
-    if (r == result::timeout && ctx == nullptr) s.gave_up_after(o.units);
 }
 
 inline void perform(world& w, std::uint8_t b, const operation& o) {
@@ -753,8 +731,7 @@ inline void perform(world& w, std::uint8_t b, const operation& o) {
             break;
         case op_kind::cancel: {
             step s(w, b, o);
-            s.what().means = meaning::cancel;
-            s.what().object = o.object;
+            s.means(meaning::cancel, o.object);
             s.begins();
             w.contexts[o.object].cancel();
             s.returns(result::ok);
@@ -762,8 +739,9 @@ inline void perform(world& w, std::uint8_t b, const operation& o) {
         }
         case op_kind::sleep: {
             step s(w, b, o);
+            s.ends_by_itself();
             s.begins();
-            runnel::sleep_for(length(o.units));
+            runnel::sleep_for(w.length(o.units));
             s.returns(result::ok);
             s.gave_up_after(o.units);
             break;
@@ -790,34 +768,20 @@ inline void perform(world& w, std::uint8_t b, const operation& o) {
     }
 }
 
-/// As an operation of the program, which lives as long.
-inline const operation& release_of(int n) {
-    static const auto all = [] {
-        std::array<operation, 8> made;
-        for (std::uint8_t i = 0; i < made.size(); ++i) {
-            made[i].kind = op_kind::release;
-            made[i].amount = i;
-        }
-        return made;
-    }();
-    return all[static_cast<std::size_t>(n)];
-}
-
 inline void give_back_all(world& w, std::uint8_t b) {
-    for (std::size_t i = 0; i < w.owner.size(); ++i) {
-        if (w.owner[i] != b) continue;
-        w.owner[i] = -1;
-        w.mutexes[i].unlock();
+    for (std::uint8_t i = 0; i < w.owner.size(); ++i) {
+        if (w.owner[i] == b) mutex_operation(w, b, plain(op_kind::unlock, i));
     }
-    unlock_rw(w, b);
+    shared_operation(w, b, plain(op_kind::unlock_rw));
     if (w.holds[b] > 0) {
-        permit_operation(w, b, release_of(w.holds[b]));
+        permit_operation(w, b, plain(op_kind::release, 0, static_cast<std::uint8_t>(w.holds[b])));
     }
 }
 
 inline void run_body(world& w, std::uint8_t b) {
     w.started[b] = true;
-    if (!w.freeing && w.starts_at[b] >= 0 && w.starts_at[b] != w.now()) {
+    ++w.moves;
+    if (w.exact && !w.freeing && w.starts_at[b] >= 0 && w.starts_at[b] != w.now()) {
         w.fail("after_func called at another time");
     }
     for (const operation& o : w.p.bodies[b].operations) {
@@ -826,6 +790,7 @@ inline void run_body(world& w, std::uint8_t b) {
     }
     give_back_all(w, b);
     w.ended[b] = true;
+    ++w.moves;
     w.all.done();
 }
 

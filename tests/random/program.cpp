@@ -379,6 +379,79 @@ private:
 
 program make_program(choices& from) { return maker(from).make(); }
 
+namespace {
+
+// Its counterpart that ends by itself. (A thread's waits all do, so that who is left is asleep for certain.)
+op_kind limited(op_kind k) {
+    switch (k) {
+        case op_kind::send:
+        case op_kind::send_ctx:
+            return op_kind::send_for;
+        case op_kind::recv:
+        case op_kind::recv_into:
+        case op_kind::recv_ctx:
+        case op_kind::iterate:
+            return op_kind::recv_for;
+        case op_kind::lock:
+            return op_kind::try_lock_for;
+        case op_kind::lock_write:
+            return op_kind::try_lock_write_for;
+        case op_kind::lock_read:
+            return op_kind::try_lock_read_for;
+        case op_kind::acquire:
+        case op_kind::acquire_ctx:
+            return op_kind::acquire_for;
+        case op_kind::wait_zero:
+        case op_kind::wait_zero_ctx:
+            return op_kind::wait_zero_for;
+        default:
+            return k;
+    }
+}
+
+// False: it has no place on real workers.
+bool adapt(operation& o, const program& p, bool thread) {
+    const op_kind k = o.kind;
+    if (k == op_kind::look || (k >= op_kind::timer_recv && k <= op_kind::timer_reset)) return false;
+    const bool waits_on_condition = k >= op_kind::wait && k <= op_kind::wait_ctx;
+    const bool starts = k >= op_kind::start && k <= op_kind::run_group;
+    if (thread && (waits_on_condition || starts)) return false;
+    if (k == op_kind::select) {
+        bool ends = false;
+        bool may_end = false;
+        std::erase_if(o.arms, [](const arm& a) { return a.kind == arm_kind::tick; });
+        if (o.arms.empty()) return false;
+        for (const arm& a : o.arms) {
+            const bool exchanges = a.kind == arm_kind::recv || a.kind == arm_kind::send;
+            ends = ends || (!exchanges && a.kind != arm_kind::done);
+            may_end = may_end || !exchanges || p.channels[a.object] != is_nil;
+        }
+        if (!may_end || (thread && !ends)) o.arms.push_back({arm_kind::timeout, 0, 2});
+        return true;
+    }
+    const bool nil = k <= op_kind::close_error && p.channels[o.object] == is_nil;
+    if (thread || nil) o.kind = limited(k);
+    return true;
+}
+
+}  // namespace
+
+program for_workers(program p) {
+    p.how_it_ends = ending::frees_them;
+    p.timers.clear();
+    for (context_spec& c : p.contexts) c = {};
+    for (std::size_t i = 0; i < p.bodies.size(); ++i) {
+        body& b = p.bodies[i];
+        const auto starts = [](const operation& o) {
+            return o.kind >= op_kind::start && o.kind <= op_kind::run_group;
+        };
+        b.thread = b.at_once && (p.schedule >> (4 * i)) % 8 == 0 &&
+                   std::none_of(b.operations.begin(), b.operations.end(), starts);
+        std::erase_if(b.operations, [&](operation& o) { return !adapt(o, p, b.thread); });
+    }
+    return p;
+}
+
 // ---- 3. a listing ----
 
 namespace {
@@ -548,7 +621,10 @@ std::string to_string(const program& p) {
     text += "\nsemaphore(" + std::to_string(p.permits) + ")";
     for (std::size_t i = 0; i < p.bodies.size(); ++i) {
         const body& b = p.bodies[i];
-        text += "\nb" + std::to_string(i) + (b.at_once ? ":" : " (started by another):");
+        text += "\nb" + std::to_string(i) +
+                (b.thread    ? " (a thread):"
+                 : b.at_once ? ":"
+                             : " (started by another):");
         for (const operation& o : b.operations) text += "\n    " + to_string(o);
         if (b.fails) text += "\n    throws, if in a group";
     }

@@ -110,6 +110,7 @@ struct operation {
 struct body {
     bool at_once = true;  // started by main; else by an operation of another body, if it is reached
     bool fails = false;   // as a member of a group: it throws at its end
+    bool thread = false;  // not a goroutine: a thread of its own
     std::vector<operation> operations;
 };
 
@@ -172,6 +173,10 @@ inline program make_program(std::uint64_t seed) {
     choices from(seed);
     return make_program(from);
 }
+
+/// What of it can be run on real workers: without timers and contexts in contexts, all waits such that they end by
+/// themselves or can be ended, and some of its bodies threads of their own.
+program for_workers(program p);
 
 // ---- 3. a listing ----
 

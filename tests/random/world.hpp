@@ -2,14 +2,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Map   1. values   2. the world   3. recording, with a look at the channels' structure after each operation
+//   Used in a simulation and on real workers: what is shared is atomic, or guarded by the world's book_.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,9 +43,8 @@ public:
     // Large, so that an unbounded channel has a few in each of its chunks.
     std::array<std::byte, 500> not_looked_at;
 
-    // A simulation has one thread.
-    inline static std::uint64_t made = 0;
-    inline static std::uint64_t destroyed = 0;
+    inline static std::atomic<std::uint64_t> made{0};
+    inline static std::atomic<std::uint64_t> destroyed{0};
 };
 
 /// What a channel is closed with, and what a member of a group fails with.
@@ -60,10 +62,6 @@ struct value_account {
 using runnel::clock;
 using runnel::detail::chan_access;
 
-inline clock::duration length(std::int64_t units) {
-    return std::chrono::nanoseconds(units * unit_ns);
-}
-
 struct any_timer {
     std::optional<runnel::timer> once;
     std::optional<runnel::ticker> ticks;
@@ -72,15 +70,23 @@ struct any_timer {
     }
 };
 
-struct world {
-    explicit world(const program& of) : p(of), permits(of.permits) {
-        values.reserve(64);
+class world {
+public:
+    /// `exact`: in a simulation, where all happens at known moments and one thing at a time.
+    world(const program& of, bool in_simulation)
+        : p(of), exact(in_simulation), permits(of.permits) {
+        values_.reserve(64);
         seen.calls.reserve(64);
         seen.records.reserve(160);
-        values.emplace_back();  // there is no value 0
+        values_.emplace_back();  // there is no value 0
+        seen.exact = exact;
+        for (auto& o : owner) o = -1;
+        for (auto& t : starts_at) t = -1;
+        for (auto& c : starts_with) c = -1;
     }
 
     const program& p;
+    const bool exact;
     std::vector<runnel::chan<item>> channels;
     std::deque<runnel::cancel_context> contexts;
     std::vector<any_timer> timers;
@@ -91,38 +97,44 @@ struct world {
     runnel::wait_group zero;
     runnel::wait_group all;  // bodies that run
 
-    // What the operations that have returned, or not begun, add up to.
-    std::array<int, most_conditions> owner{-1, -1};
-    int writer = -1;
-    std::uint64_t writes = 0;  // how often it was locked for writing
-    std::array<int, most_bodies> reads{};
-    std::array<int, most_bodies> holds{};  // permits
-    std::int64_t least_count = 0;          // zero's is never less
-    std::int64_t loose = 0;                // of those, not of a goroutine of the group
-    std::uint64_t left_zero_at = 0;        // when least_count last began to grow
-    std::uint64_t events = 0;
-    int starts_later = 0;
-    std::array<std::int64_t, most_bodies> starts_at{-1, -1, -1, -1, -1, -1};
+    // What the operations that have returned, or not begun, add up to. Whoever gives something back says so
+    // first, and takes what is written here: main does it for others, in the end.
+    std::array<std::atomic<int>, most_conditions> owner;
+    std::atomic<int> writer{-1};
+    std::array<std::atomic<int>, most_bodies> reads{};
+    std::array<std::atomic<int>, most_bodies> holds{};  // permits
+    std::atomic<int> held{0};                           // by all
+    std::atomic<int> loose{0};  // of zero's count, what no goroutine of the group takes off
 
-    std::array<int, most_bodies> starts_with{-1, -1, -1, -1, -1, -1};  // the end of that context
-    std::array<const operation*, most_bodies> doing{};
-    std::array<std::int64_t, most_bodies> doing_since{};
-    std::array<std::uint64_t, most_bodies> doing_event{};
-    std::array<bool, most_bodies> started{};
-    std::array<bool, most_bodies> ended{};
-    std::array<int, most_channels> visitors{};  // operations on the channel that have not returned
-    std::vector<value_account> values;
+    std::atomic<int> starts_later{0};
+    std::array<std::atomic<std::int64_t>, most_bodies> starts_at;
+    std::array<std::atomic<int>, most_bodies> starts_with;  // the end of that context
+    std::array<std::atomic<const operation*>, most_bodies> doing{};
+    std::array<std::atomic<bool>, most_bodies> started{};
+    std::array<std::atomic<bool>, most_bodies> ended{};
+    std::array<std::atomic<int>, most_channels> visitors{};  // operations that have not returned
+    std::atomic<int> limited{0};                             // operations that end by themselves
+    // The goroutine in a limited wait for a condition, which ends by itself, unlike that for the mutex after it.
+    std::array<std::atomic<std::uint64_t>, most_bodies> on_condition{};
+    std::atomic<std::uint64_t> moves{0};  // changes with everything that happens
 
     clock::time_point began{};
-    bool recording = true;
-    bool freeing = false;
-    history seen;
-    std::string failure;
+    std::atomic<bool> recording{true};
+    std::atomic<bool> freeing{false};
+    history seen;         // guarded by the book
+    std::string failure;  // guarded by the book
 
+    std::lock_guard<std::mutex> open_book() { return std::lock_guard(book_); }
     void fail(const std::string& what) {
+        const auto guard = open_book();
         if (failure.empty()) failure = what;
     }
+
+    clock::duration length(std::int64_t units) const {
+        return std::chrono::nanoseconds(units * (exact ? unit_ns : unit_ns / 25));
+    }
     std::int64_t now() {
+        if (!exact) return 0;
         const std::int64_t ns =
             std::chrono::duration_cast<std::chrono::nanoseconds>(runnel::detail::now() - began)
                 .count();
@@ -133,15 +145,62 @@ struct world {
     std::int64_t units_of(clock::time_point t) const {
         return std::chrono::duration_cast<std::chrono::nanoseconds>(t - began).count() / unit_ns;
     }
+
     std::uint16_t new_value() {
-        values.emplace_back();
-        return static_cast<std::uint16_t>(values.size() - 1);
+        const auto guard = open_book();
+        values_.emplace_back();
+        return static_cast<std::uint16_t>(values_.size() - 1);
     }
+    void settle(std::uint16_t value, bool sent) {
+        const auto guard = open_book();
+        values_[value].how = sent ? fate::sent : fate::refused;
+    }
+    std::uint16_t received(const item& i) {
+        const char* wrong = nullptr;
+        {
+            const auto guard = open_book();
+            if (i.value == 0 || i.value >= values_.size()) {
+                wrong = "received what nobody has sent";
+            } else if (std::exchange(values_[i.value].received, true)) {
+                wrong = " was received twice";
+            }
+        }
+        if (wrong != nullptr) fail("#" + std::to_string(i.value) + ": " + wrong);
+        return i.value;
+    }
+    /// When all have ended: what was sent was received, and nothing else.
+    void settle_accounts() {
+        for (std::size_t v = 1; v < values_.size(); ++v) {
+            const value_account& a = values_[v];
+            if ((a.how == fate::sent) == a.received) continue;
+            fail("#" + std::to_string(v) +
+                 (a.received ? " was received, and its send has failed" : " is lost"));
+        }
+    }
+
     int running() const {
         int n = 0;
         for (std::size_t i = 0; i < most_bodies; ++i) n += started[i] && !ended[i] ? 1 : 0;
         return n;
     }
+    /// Takes off as many as there are, but no more than `most`.
+    static int take(std::atomic<int>& n, int most) {
+        int there = n.load();
+        while (there > 0) {
+            const int taken = std::min(there, most);
+            if (n.compare_exchange_weak(there, there - taken)) return taken;
+        }
+        return 0;
+    }
+    static bool take_one(std::atomic<int>& n) { return take(n, 1) == 1; }
+    /// Makes it nobody's, if it is this one's.
+    static bool give_up(std::atomic<int>& whose, int body) {
+        return body >= 0 && whose.compare_exchange_strong(body, -1);
+    }
+
+private:
+    std::mutex book_;
+    std::vector<value_account> values_;
 };
 
 // ---- 3. recording ----
@@ -157,16 +216,25 @@ public:
     step& operator=(const step&) = delete;
 
     call& what() { return call_; }
+    void means(meaning m, std::size_t object = 0) {
+        call_.means = m;
+        call_.object = static_cast<std::uint8_t>(object);
+    }
+    /// What ends by itself, though not at a time that is known beforehand.
+    void ends_by_itself() { limited_ = true; }
+    /// What it says if it cannot be done at once.
+    void tries_once(result otherwise) { call_.otherwise = otherwise; }
     void exchanges(bool sends, std::size_t channel, std::uint16_t value = 0) {
         call_.means = meaning::exchange;
         call_.cases.push_back({sends, static_cast<std::uint8_t>(channel),
                                static_cast<std::uint8_t>(call_.cases.size()), value});
     }
     void is_limited(std::int64_t units, bool tries_once) {
+        limited_ = true;
         if (units <= 0 && tries_once) {
             call_.otherwise = result::timeout;
         } else {
-            call_.deadline = w_.now() + units;
+            call_.deadline = w_.exact ? w_.now() + units : 0;
         }
     }
     void is_limited(const runnel::context& ctx, std::uint8_t which) {
@@ -177,42 +245,48 @@ public:
         }
     }
 
+    void relocks(std::uint8_t mutex) {
+        call_.relocks = mutex;
+        if (!std::exchange(limited_, false)) return;
+        w_.on_condition[body_] = runnel::goroutine_id();
+    }
+
     void begins() {
+        if (limited_) ++w_.limited;
+        ++w_.moves;
         began = w_.now();
-        event = ++w_.events;
         w_.doing[body_] = &o_;
-        w_.doing_since[body_] = began;
-        w_.doing_event[body_] = event;
-        if (w_.recording) {
-            index_ = w_.seen.calls.size();
-            w_.seen.records.push_back(
-                {moment::called, static_cast<std::uint16_t>(index_), began, {}});
-            w_.seen.calls.push_back(call_);
-        }
         for (const exchange_case& e : call_.cases) {
             if (e.channel < most_channels) ++w_.visitors[e.channel];
         }
+        const auto guard = w_.open_book();
+        if (!w_.recording) return;
+        index_ = w_.seen.calls.size();
+        w_.seen.records.push_back({moment::called, static_cast<std::uint16_t>(index_), began, {}});
+        w_.seen.calls.push_back(call_);
     }
     void returns(result r, int index = 0, std::uint16_t value = 0) {
         ended = w_.now();
-        ++w_.events;
         w_.doing[body_] = nullptr;
         for (const exchange_case& e : call_.cases) {
             if (e.channel < most_channels) --w_.visitors[e.channel];
         }
-        if (w_.recording) {
-            call& c = w_.seen.calls[index_];
-            c.got = r;
-            c.index = index;
-            c.value = value;
-            w_.seen.records.push_back(
-                {moment::returned, static_cast<std::uint16_t>(index_), ended, {}});
-        }
-        if (!w_.freeing) look_at_structure();
+        record_return(r, index, value);
+        if (!w_.freeing && w_.exact) look_at_structure();
+        ++w_.moves;
+        if (limited_) --w_.limited;
+        w_.on_condition[body_] = 0;
+    }
+    /// The last that its body does, when nothing more of it can be recorded.
+    void is_done_unseen() {
+        means(meaning::done);
+        call_.unseen = true;
+        begins();
+        w_.doing[body_] = nullptr;
     }
     /// Of what gives up at its time: exactly then.
     void gave_up_after(std::int64_t units) {
-        if (!w_.freeing && ended != began + units) {
+        if (w_.exact && !w_.freeing && ended != began + units) {
             w_.fail("b" + std::to_string(body_) + ": " + to_string(o_) + " gave up at " +
                     std::to_string(ended));
         }
@@ -220,9 +294,19 @@ public:
 
     std::int64_t began = 0;
     std::int64_t ended = 0;
-    std::uint64_t event = 0;
 
 private:
+    void record_return(result r, int index, std::uint16_t value) {
+        const auto guard = w_.open_book();
+        if (!w_.recording) return;
+        call& c = w_.seen.calls[index_];
+        c.got = r;
+        c.index = index;
+        c.value = value;
+        if (!w_.exact && r != result::timeout) c.deadline = -1;
+        w_.seen.records.push_back(
+            {moment::returned, static_cast<std::uint16_t>(index_), ended, {}});
+    }
     // Free room and a parked sender cannot be at once, nor can a value and a parked receiver; and nobody is
     // left in the queues of a channel on which nobody operates.
     void look_at_structure() {
@@ -255,6 +339,7 @@ private:
     const operation& o_;
     std::uint8_t body_;
     call call_;
+    bool limited_ = false;
     std::size_t index_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #   tag: it must fail. A text that is no longer in its header, or is there twice, stops the configuration.
 #   Nothing may change what an object looks like, unless all of the program is compiled anew (WHOLE).
 #
+#   <bug> is a number in README.md, or `ours` for one of our own: its test's tag is the mutant's name.
 #   regression_mutant(<bug> <name> <test program> <header> <what is wrong with it> <text> <text instead>
 #       [WHOLE] [SANITIZE thread] [OPTIONS …])
 # (The model checker's tests are not there with a sanitizer.)
@@ -45,6 +46,10 @@ function(regression_mutant bug name test header what text instead)
             set_property(TARGET ${program} APPEND PROPERTY ${property} ${values})
         endif()
     endforeach()
+    set(tag "[bug-${bug}]")
+    if(bug STREQUAL "ours")
+        set(tag "[${name}]")
+    endif()
     # What is wrong with it may be what a warning is for.
     target_compile_options(${program} PRIVATE -g0 -w ${mutant_OPTIONS})
     if(mutant_SANITIZE)
@@ -52,7 +57,7 @@ function(regression_mutant bug name test header what text instead)
         target_link_options(${program} PRIVATE -fsanitize=${mutant_SANITIZE})
     endif()
     set_property(GLOBAL APPEND PROPERTY runnel_mutants
-        "${name}|${header}|${what}|${program}|${test}|[bug-${bug}]")
+        "${name}|${header}|${what}|${program}|${test}|${tag}")
 endfunction()
 
 # ---- sleeping and waking ----
@@ -307,3 +312,10 @@ regression_mutant(36 libgo_187 hazards_tls_probe detail/this_worker.hpp
     "RUNNEL_NOINLINE RUNNEL_NO_TSAN inline worker* current_worker() noexcept {
     asm volatile(\"\" ::: \"memory\");  // not pure: two calls may not be merged"
     "RUNNEL_ALWAYS_INLINE worker* current_worker() noexcept {" OPTIONS -O2 -fPIC)
+
+# ---- our own ----
+
+regression_mutant(ours late_reader faults_windows_test shared_mutex.hpp
+    "a reader that comes late takes what was granted to an earlier one, and overtakes a writer"
+    "    if (((word().load(memory_order_relaxed) ^ arrived) & phase) != 0) {"
+    "    if (grants_ > 0) {")

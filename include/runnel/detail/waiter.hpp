@@ -231,13 +231,19 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     waiter cancellation;
     cancellation.who = &s;
     cancellation.index = 2;
-    if (done != nullptr) done->receivers.push_back(&cancellation);
+    // Unlike those in the object's queue, the neighbours there may be a select's, whose entries the sanitizer does
+    // not see.
+    if (done != nullptr) {
+        const tsan::runtime_scope ours;
+        done->receivers.push_back(&cancellation);
+    }
     lock.release_in_advance();
     s.park_until(deadline, basic_wait_lock<Lock>::unlock_parked, &lock);
     if (s.claimed() == w.index) {
         // Our claimer held the object's own lock, which is released last: nobody is about to unlock.
         if (done != nullptr) {
             const spin_guard guard(done->lock);
+            const tsan::runtime_scope ours;
             done->receivers.remove(&cancellation);
         }
         return w.outcome;
@@ -246,7 +252,10 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     // orders our leaving after that.
     lock.lock();
     queue.remove(&w);
-    if (done != nullptr) done->receivers.remove(&cancellation);
+    if (done != nullptr) {
+        const tsan::runtime_scope ours;
+        done->receivers.remove(&cancellation);
+    }
     lock.unlock();
     return s.claimed() == cancellation.index ? wait_outcome::canceled : wait_outcome::timed_out;
 }
