@@ -50,7 +50,7 @@ struct slot {
     std::uint8_t order = 0;  // of parking
     std::uint16_t call = 0;
     // One that has waited in vain for permits, or to write, is called once more: it lets those behind it
-    // pass, and gives back what it got.
+    // pass, and gives back what it got. One that has waited for zero in vain looks once more.
     std::int8_t gives_back = -1;
     result then = result::none;
 };
@@ -241,7 +241,10 @@ public:
                 complete(s, g, result::ok);
                 break;
             case meaning::wait_zero:
-                if (c.early != result::none) {
+                if (slot& mine = s.slots[g]; mine.gives_back >= 0) {
+                    mine.gives_back = -1;
+                    complete(s, g, s.count == 0 ? result::ok : mine.then);
+                } else if (c.early != result::none) {
                     complete(s, g, c.early);
                 } else if (s.count == 0) {
                     complete(s, g, result::ok);
@@ -293,7 +296,8 @@ public:
     void happen(state& s, std::size_t event) const {
         if (event < most_bodies) {
             const call& c = call_of(s.slots[event]);
-            if (c.means == meaning::acquire || c.means == meaning::lock_write) {
+            if (c.means == meaning::acquire || c.means == meaning::lock_write ||
+                c.means == meaning::wait_zero) {
                 waited_in_vain(s, event, result::timeout, 0);
                 return;
             }
@@ -506,7 +510,7 @@ private:
             if (found != nullptr) {
                 complete(s, g, result::closed, found->index);
             } else if (c.context >= 0 && ends[static_cast<std::size_t>(c.context)]) {
-                if (c.means == meaning::acquire) {
+                if (c.means == meaning::acquire || c.means == meaning::wait_zero) {
                     waited_in_vain(s, g, why, 0);
                 } else {
                     complete(s, g, why);

@@ -3,7 +3,7 @@
 //
 //   Environment  RUNNEL_RANDOM_PROGRAMS=n  so many programs for each number of workers
 //                RUNNEL_SEED=s             begins with the program of this seed
-//                RUNNEL_FAULT=s            chooses what strikes
+//                RUNNEL_FAULT=s            chooses what strikes, and the programs if RUNNEL_SEED does not
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -51,8 +51,9 @@ void run_programs(std::uint64_t from, std::uint64_t n, sums& s) {
 TEST_CASE("what random programs do on real workers under faults, they do in some order",
           "[random][faults]") {
     const std::uint64_t n =
-        number_in("RUNNEL_RANDOM_PROGRAMS", static_cast<std::uint64_t>(test::scale(400)));
-    std::uint64_t from = number_in("RUNNEL_SEED", 1 + test::fault_seed() % 1'000'000 * 1000);
+        number_in("RUNNEL_RANDOM_PROGRAMS", static_cast<std::uint64_t>(test::scale(200)));
+    std::uint64_t from =
+        number_in("RUNNEL_SEED", 1 + number_in("RUNNEL_FAULT", 0) % 1'000'000 * 1000);
     sums s;
     for (const std::size_t workers : {1, 2, 3, 8, 64}) {
         INFO("RUNNEL_FAULT=" << test::fault_seed() << ", " << workers << " workers");
