@@ -155,8 +155,7 @@ private:
     static constexpr std::uint64_t slow = 2;     // set by a writer; cleared by the lock's holder
     static constexpr std::uint64_t writer = 4;   // a writer holds the mutex
     static constexpr std::uint64_t waiting = 8;  // changed by the lock's holder
-    static constexpr std::uint64_t phase =
-        16;  // changed by the lock's holder; 0 if nobody is there
+    static constexpr std::uint64_t phase = 16;   // changed by the lock's holder
     static constexpr std::uint64_t one_reader = std::uint64_t{1}
                                                 << 32;  // and upwards: readers, guests
 
@@ -350,7 +349,7 @@ inline void shared_mutex::hand_over(bool readers_first) noexcept {
             active_ = admitted + grants_;
             t = (t + admitted * one_reader) ^ phase;
             if (stays_slow) t |= slow;
-            if (t == phase) t = 0;
+            if (t == phase) t = 0;  // lock() has its fast path again
         }
         RUNNEL_POINT("shared_mutex.hand_over");
         if (word().compare_exchange_weak(s, t, memory_order_release,

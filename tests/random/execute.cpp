@@ -111,7 +111,6 @@ void run_main(world& w) {
 
 run_outcome execute(const program& p) {
     run_outcome o;
-    const std::uint64_t live_before = item::made - item::destroyed;
     auto w = std::make_unique<world>(p, true);
     runnel::testing::simulation_report steps;
     bool stuck = false;
@@ -131,28 +130,13 @@ run_outcome execute(const program& p) {
     }
     o.steps = steps.steps;
     o.trace = steps.trace;
-    o.somebody_waited = stuck || std::any_of(w->seen.calls.begin(), w->seen.calls.end(),
-                                             [](const call& c) { return c.got == result::none; });
     if (p.how_it_ends != ending::frees_them) {
         if (stuck != (w->running() > 0)) w->fail("a deadlock or leak was not reported, or made up");
     } else if (w->failure.empty()) {
         w->settle_accounts();
     }
-    o.failure = std::move(w->failure);
-    o.seen = std::move(w->seen);
-    const bool ended = w->running() == 0;
-    if (ended || o.failure.empty()) {
-        w.reset();
-    } else {
-        // Those who are left have it on their stacks.
-        static_cast<void>(w.release());
-    }
-    if (o.failure.empty() && !stuck && item::made - item::destroyed != live_before) {
-        o.failure = "more values were made than destroyed, or fewer";
-    }
-    o.judged = check(p, o.seen);
-    if (o.failure.empty() && !o.judged.holds)
-        o.failure = "no order of its operations explains this run";
+    judge(std::move(w), stuck, o);
+    o.somebody_waited = o.somebody_waited || stuck;
     return o;
 }
 

@@ -5,10 +5,10 @@
 #include "random/on_workers.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -76,55 +76,36 @@ void free_everybody(world& w) {
 }  // namespace
 
 run_outcome execute_on_workers(const program& p) {
-    const std::uint64_t live_before = item::made - item::destroyed;
     run_outcome o;
-    bool ended = false;
     auto w = std::make_unique<world>(p, false);
+    make_objects(*w);
+    w->seen.count = 2;
+    w->zero.add(2);
+    w->loose = 2;
+    std::vector<std::thread> threads;
+    std::atomic<int> running{0};
+    start_all(*w, threads, running);
+    if (!test::eventually([&] { return is_quiet(*w, running); })) {
+        w->fail("it does not come to rest");
+        runnel::debug::dump();
+    }
+    record at_rest;
+    at_rest.kind = moment::idle;
+    look_at_lengths(*w, at_rest);
     {
-        make_objects(*w);
-        w->seen.count = 2;
-        w->zero.add(2);
-        w->loose = 2;
-        std::vector<std::thread> threads;
-        std::atomic<int> running{0};
-        start_all(*w, threads, running);
-        if (!test::eventually([&] { return is_quiet(*w, running); })) {
-            w->fail("it does not come to rest");
-            runnel::debug::dump();
-        }
-        record at_rest;
-        at_rest.kind = moment::idle;
-        look_at_lengths(*w, at_rest);
-        {
-            const auto guard = w->open_book();
-            w->seen.records.push_back(at_rest);
-            w->recording = false;
-        }
-        free_everybody(*w);
-        for (std::thread& t : threads) t.join();
-        ended = w->running() == 0;
-        if (ended) {
-            w->all.wait();
-            w->zero.wait();
-            drain(*w);
-            w->settle_accounts();
-        }
+        const auto guard = w->open_book();
+        w->seen.records.push_back(at_rest);
+        w->recording = false;
     }
-    o.failure = std::move(w->failure);
-    o.seen = std::move(w->seen);
-    o.somebody_waited = std::any_of(o.seen.calls.begin(), o.seen.calls.end(),
-                                    [](const call& c) { return c.got == result::none; });
-    if (ended) {
-        w.reset();
-    } else {
-        static_cast<void>(w.release());  // those who are left have it on their stacks
+    free_everybody(*w);
+    for (std::thread& t : threads) t.join();
+    if (w->running() == 0) {
+        w->all.wait();
+        w->zero.wait();
+        drain(*w);
+        w->settle_accounts();
     }
-    if (o.failure.empty() && item::made - item::destroyed != live_before) {
-        o.failure = "more values were made than destroyed, or fewer";
-    }
-    o.judged = check(p, o.seen);
-    if (o.failure.empty() && !o.judged.holds)
-        o.failure = "no order of its operations explains this run";
+    judge(std::move(w), false, o);
     return o;
 }
 

@@ -1,12 +1,16 @@
-// tests/random/run.hpp — the objects of a run, and freeing those that wait for ever: in simulation and on real workers.
+// tests/random/run.hpp — what a run in simulation has in common with one on real workers: its objects, its end.
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include <runnel/runnel.hpp>
 
+#include "random/execute.hpp"
 #include "random/operations.hpp"
 
 namespace test::random {
@@ -83,6 +87,29 @@ inline void drain(world& w) {
         } catch (const close_error&) {
         }
     }
+}
+
+/// What came of it. Those who are `stuck` may keep values; the world is kept if they were not meant to be, for they
+/// have it on their stacks.
+inline void judge(std::unique_ptr<world> w, bool stuck, run_outcome& o) {
+    const program& p = w->p;
+    const std::uint64_t live_before = w->live_before;
+    const bool ended = w->running() == 0;
+    o.failure = std::move(w->failure);
+    o.seen = std::move(w->seen);
+    o.somebody_waited = std::any_of(o.seen.calls.begin(), o.seen.calls.end(),
+                                    [](const call& c) { return c.got == result::none; });
+    if (ended || o.failure.empty()) {
+        w.reset();
+    } else {
+        static_cast<void>(w.release());
+    }
+    if (o.failure.empty() && !stuck && item::made - item::destroyed != live_before) {
+        o.failure = "more values were made than destroyed, or fewer";
+    }
+    o.judged = check(p, o.seen);
+    if (o.failure.empty() && !o.judged.holds)
+        o.failure = "no order of its operations explains this run";
 }
 
 }  // namespace test::random

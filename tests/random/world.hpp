@@ -87,6 +87,7 @@ public:
 
     const program& p;
     const bool exact;
+    const std::uint64_t live_before = item::made - item::destroyed;
     std::vector<runnel::chan<item>> channels;
     std::deque<runnel::cancel_context> contexts;
     std::vector<any_timer> timers;

@@ -121,6 +121,17 @@ struct done_source {
     spin_lock lock;
     waiter_queue receivers;
     atomic<bool> closed{false};  // written under lock
+
+    // With lock held. Unlike those in an object's own queue, the neighbours here may be a select's, whose entries
+    // the sanitizer does not see: so it is not to see what is written into them.
+    void add(waiter& w) noexcept {
+        const tsan::runtime_scope ours;
+        receivers.push_back(&w);
+    }
+    void remove(waiter& w) noexcept {
+        const tsan::runtime_scope ours;
+        receivers.remove(&w);
+    }
 };
 
 /// How long a wait may last.
@@ -231,20 +242,14 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     waiter cancellation;
     cancellation.who = &s;
     cancellation.index = 2;
-    // Unlike those in the object's queue, the neighbours there may be a select's, whose entries the sanitizer does
-    // not see.
-    if (done != nullptr) {
-        const tsan::runtime_scope ours;
-        done->receivers.push_back(&cancellation);
-    }
+    if (done != nullptr) done->add(cancellation);
     lock.release_in_advance();
     s.park_until(deadline, basic_wait_lock<Lock>::unlock_parked, &lock);
     if (s.claimed() == w.index) {
         // Our claimer held the object's own lock, which is released last: nobody is about to unlock.
         if (done != nullptr) {
             const spin_guard guard(done->lock);
-            const tsan::runtime_scope ours;
-            done->receivers.remove(&cancellation);
+            done->remove(cancellation);
         }
         return w.outcome;
     }
@@ -252,10 +257,7 @@ wait_outcome wait(waiter_queue& queue, basic_wait_lock<Lock>& lock, waiter& w, w
     // orders our leaving after that.
     lock.lock();
     queue.remove(&w);
-    if (done != nullptr) {
-        const tsan::runtime_scope ours;
-        done->receivers.remove(&cancellation);
-    }
+    if (done != nullptr) done->remove(cancellation);
     lock.unlock();
     return s.claimed() == cancellation.index ? wait_outcome::canceled : wait_outcome::timed_out;
 }
