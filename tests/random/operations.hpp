@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -400,7 +401,9 @@ inline void run_body(world& w, std::uint8_t b);
 
 /// As an operation of the program, which lives as long.
 inline const operation& plain(op_kind k, std::uint8_t object = 0, std::uint8_t amount = 0) {
-    static std::deque<operation> all;
+    static std::mutex lock;
+    static std::deque<operation> all;  // guarded by lock; what is in it stays as it is
+    const std::lock_guard guard(lock);
     for (const operation& o : all) {
         if (o.kind == k && o.object == object && o.amount == amount) return o;
     }

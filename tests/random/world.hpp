@@ -163,7 +163,7 @@ public:
             if (i.value == 0 || i.value >= values_.size()) {
                 wrong = "received what nobody has sent";
             } else if (std::exchange(values_[i.value].received, true)) {
-                wrong = " was received twice";
+                wrong = "was received twice";
             }
         }
         if (wrong != nullptr) fail("#" + std::to_string(i.value) + ": " + wrong);
