@@ -3,74 +3,14 @@
 //
 //   The functions are the shipping ones; their workers are threads of the model that do not switch
 //   stacks.
-#include <cstdlib>
-
-#include <runnel/detail/dispatch.hpp>
-#include <runnel/detail/scheduler.hpp>
-
-#include <model/shipping.hpp>
+#include <model/scheduled.hpp>
 
 namespace {
 
 using namespace runnel::detail;
 using namespace std::chrono_literals;
-
-/// A scheduler with workers that are already there: none is started, none is a thread of the system's.
-template <int Workers>
-struct scheduled : model::shipping {
-    scheduler s;
-    worker workers[Workers];
-
-    explicit scheduled(std::uint32_t places) : s(scheduler_options{.max_procs = places}) {
-        s.all_.store(nullptr);
-        s.next_scheduler_ = nullptr;
-        for (int i = 0; i < Workers; ++i) {
-            workers[i].home = &s;
-            workers[i].index = static_cast<std::uint32_t>(i);
-            s.workers_[i].store(&workers[i]);
-        }
-        s.worker_count_.store(Workers);
-        s.started_.store(true);
-        // Constants here, in all but their type.
-        s.started_.leave_out();
-        s.stopping_.leave_out();
-        s.max_procs_.leave_out();
-        s.worker_count_.leave_out();
-        s.monitor_asleep_.leave_out();
-        for (int i = 0; i < Workers; ++i) s.workers_[i].leave_out();
-        s.root.ended.leave_out();
-        model::name(s.state_, "state");
-        model::name(s.inject_, "inject");
-        model::name(s.keeper_deadline_, "keeper_deadline");
-        model::name(s.timers_, "timers");
-        for (worker& w : workers) {
-            model::name(w.parker, "parker");
-            model::name(w.queue, "ring");
-        }
-    }
-    ~scheduled() { std::free(s.workers_); }
-
-    /// So many hold a place, and so many of those look for work.
-    void hold_places(int active, int spinning) {
-        s.state_.store(static_cast<std::uint64_t>(active) * scheduler::one_active +
-                       static_cast<std::uint64_t>(spinning) * scheduler::one_spinning);
-        for (int i = active; i < Workers; ++i) {
-            workers[i].place.store(worker::place_state::given_up);
-        }
-    }
-};
-
-struct work : goroutine {
-    model::var<int> made{0};
-
-    void init(scheduler& s) {
-        scope.store(&s.root);
-        home = &s;
-        // For dumps, and by whoever holds it.
-        scope.leave_out();
-        state.leave_out();
-    }
-};
+using model::scheduled;
+using model::work;
 
 // ---- [ID-1] publish, then look ----
 

@@ -131,7 +131,40 @@ mutate(send_passes_receivers chan "what is sent*" "deadlock" detail/chan_core.hp
     "        if (!receivers.empty() && !::model::mutated(\"send_passes_receivers\")) {
             const attempt a = hand_to_receiver")
 
+# ---- timers ----
+mutate(tick_is_left timers "a timer that*" "a stale tick" detail/timer_chan.hpp
+    "        return take_tick_back() || was;"
+    "        return (!::model::mutated(\"tick_is_left\") && take_tick_back()) || was;")
+mutate(old_claim_fires timers "a timer that*" "a tick of before|two ticks|no tick has come" detail/timer_chan.hpp
+    "        if (!armed_ || claimed_generation_.load(memory_order_relaxed) != generation_) return false;"
+    "        if (!armed_ || (!::model::mutated(\"old_claim_fires\") &&
+                        claimed_generation_.load(memory_order_relaxed) != generation_))
+            return false;")
+mutate(retained_at_its_end timers "a timer goes*" "after its end|data race" detail/timer_chan.hpp
+    "        if (self->channel_->try_retain()) {"
+    "        if (::model::mutated(\"retained_at_its_end\")) {
+            self->channel_->retain();
+            self->deferred = true;
+        } else if (self->channel_->try_retain()) {")
+mutate(stop_forgets_reference timers "a function is*" "somebody refers to it" detail/timer_chan.hpp
+    "        if (was_queued) unqueued();"
+    "        if (was_queued && !::model::mutated(\"stop_forgets_reference\")) unqueued();")
+
 # ---- the scheduler ----
+mutate(after_comes_before goroutines "a goroutine is woken*" "data race" detail/dispatch.hpp
+    "    tsan::release(
+        g->scope.load(memory_order_relaxed));  // if it never goes on: run() has waited for that"
+    "    if (::model::mutated(\"after_comes_before\")) {
+        w->after = nullptr;
+        after(w, arg);
+    }
+    tsan::release(
+        g->scope.load(memory_order_relaxed));  // if it never goes on: run() has waited for that")
+mutate(deadline_takes_all goroutines "a goroutine's deadline*" "deadlock|data race|sent and received differ|made runnable twice" detail/park.hpp
+    "        return s->claim(by_deadline) ? s->goroutine_ : nullptr;"
+    "        if (::model::mutated(\"deadline_takes_all\")) s->claimed_.store(by_deadline, memory_order_relaxed);
+        else if (!s->claim(by_deadline)) return nullptr;
+        return s->goroutine_;")
 mutate(no_second_look idle "ID-1*" "deadlock" detail/scheduler.hpp
     "    if (has_work(w)) wake_if_needed();
     RUNNEL_POINT(\"scheduler.idle.before_sleep\");"

@@ -134,11 +134,11 @@ public:
     }
     /// A reference, unless the last one is gone already.
     bool try_retain() noexcept {
+        // relaxed: who looks for it has it from a queue, whose lock orders; the others are waited for at the end.
         std::uint32_t n = references_.load(memory_order_relaxed);
         do {
             if (n == 0) return false;
-        } while (!references_.compare_exchange_weak(n, n + 1, memory_order_acquire,
-                                                    memory_order_relaxed));
+        } while (!references_.compare_exchange_weak(n, n + 1, memory_order_relaxed));
         return true;
     }
 

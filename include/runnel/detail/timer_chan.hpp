@@ -236,8 +236,8 @@ private:
 
     void queued() noexcept override { retain(); }
     void unqueued() noexcept override {
-        // Never the last: whoever stops a timer holds a handle.
-        references_.fetch_sub(1, memory_order_release);
+        // Never the last: whoever stops a timer holds a handle. relaxed: what it has done is released with that.
+        references_.fetch_sub(1, memory_order_relaxed);
     }
 
     atomic<std::uint32_t> references_{1};
