@@ -4,7 +4,6 @@
 //   README.md has the whole list; each case names the project and its issue.
 #include <chrono>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
 #include <runnel/testing.hpp>
@@ -17,16 +16,13 @@
 #include <runnel/wait_group.hpp>
 
 #include "support/catch.hpp"
-#include "support/support.hpp"
+#include "support/simulated.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace runnel::testing;
-
-void require(bool held, const char* what) {
-    if (!held) throw std::runtime_error(what);
-}
+using test::require;
 
 }  // namespace
 
@@ -60,8 +56,8 @@ TEST_CASE("Go 38070: nobody is interrupted while a timer changes its state",
         function.stop();
         many.stop();
         wait_idle();  // a call that has begun refers to ours
-        require(!one.stop(), "a timer that nobody has set again runs");
-        require(calls <= 12, "a function was called more often than it was set");
+        require(!one.stop(), "no timer runs that nobody has set again");
+        require(calls <= 12, "a function is called as often as it was set, at most");
     });
     CHECK(seen.seeds > 0);
 }
@@ -79,8 +75,8 @@ TEST_CASE("tokio 8334: timers of any length keep their order and their moment fo
             for (const std::int64_t beside : {-1, 0, 1}) {
                 const std::chrono::nanoseconds d((std::int64_t{1} << bit) + beside);
                 wg.go([&, d] {
-                    require(runnel::after(d).recv().has_value(), "no tick");
-                    require(since() == d, "a timer did not strike at its moment");
+                    require(runnel::after(d).recv().has_value(), "it ticks");
+                    require(since() == d, "a timer strikes at its moment");
                     ++count;
                 });
             }
@@ -88,8 +84,8 @@ TEST_CASE("tokio 8334: timers of any length keep their order and their moment fo
         wg.go([&] {
             const runnel::ticker hourly(1h);
             for (int hour = 1; hour <= 400 * 24; ++hour) {
-                require(hourly.chan().recv().has_value(), "no tick");
-                require(since() == std::chrono::hours(hour), "a ticker left its grid");
+                require(hourly.chan().recv().has_value(), "it ticks");
+                require(since() == std::chrono::hours(hour), "a ticker stays on its grid");
             }
             ++count;
         });
@@ -97,14 +93,14 @@ TEST_CASE("tokio 8334: timers of any length keep their order and their moment fo
             runnel::timer moved(1h);
             for (int day = 1; day <= 400; ++day) {
                 // Always away, and never struck.
-                require(moved.reset(std::chrono::hours(24 * 30)), "it struck too early");
+                require(moved.reset(std::chrono::hours(24 * 30)), "it has not struck yet");
                 runnel::sleep_for(24h);
             }
-            require(moved.stop(), "it struck too early");
+            require(moved.stop(), "it has not struck yet");
             ++count;
         });
         wg.wait();
-        require(since() == 400 * 24h, "400 days took another time");
+        require(since() == 400 * 24h, "400 days take 400 days");
         return count;
     });
     CHECK(strikes == 45 * 3 + 2);
@@ -121,12 +117,12 @@ TEST_CASE("whoever a cancellation wakes or starts finds the children cancelled",
         runnel::wait_group wg;
         wg.add(1);
         runnel::after_func(parent, [&] {
-            require(!!grandchild.err(), "started before the grandchild was cancelled");
+            require(!!grandchild.err(), "the grandchild was cancelled before it started");
             wg.done();
         });
         wg.go([&] {
             parent.done().recv();
-            require(!!grandchild.err(), "woken before the grandchild was cancelled");
+            require(!!grandchild.err(), "the grandchild was cancelled before it was woken");
         });
         wg.go([&] { parent.cancel(); });
         wg.wait();
