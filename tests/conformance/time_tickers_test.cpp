@@ -1,13 +1,13 @@
-// tests/conformance/time_tickers_test.cpp — ticks on a grid, for slow and for many receivers.
+// tests/conformance/time_tickers_test.cpp — tickers on real workers, for slow and for many receivers.
 // SPDX-License-Identifier: BSL-1.0
+//
+//   What they do, and exactly when: time_simulated_test.cpp.
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
-#include <vector>
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
-#include <runnel/select.hpp>
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
@@ -21,7 +21,7 @@ using runnel::clock;
 
 }  // namespace
 
-TEST_CASE("ticks come at the period, then at that of a reset, then not at all", "[C-302]") {
+TEST_CASE("ticks at the period and at that of a reset are neither early nor late", "[C-302]") {
     test::expectations expected;
     test::on_workers([&] {
         bool right = false;
@@ -35,7 +35,7 @@ TEST_CASE("ticks come at the period, then at that of a reset, then not at all", 
             t.stop();
             const auto took = clock::now() - start;
             expected.check(took >= 15 * period, "not early");
-            expected.check(!t.chan().recv_for(4 * period), "stopped");
+            expected.check(!t.chan().try_recv(), "stopped");
             right = took <= 20 * period;
         }
         expected.check(right, "not late, at least once in five attempts");
@@ -43,31 +43,21 @@ TEST_CASE("ticks come at the period, then at that of a reset, then not at all", 
     expected.verify();
 }
 
-TEST_CASE("a slow receiver finds one tick, no burst, and then the grid of the first",
-          "[C-303][C-390]") {
+// In a simulation time stands still while somebody computes; here ticks become due, with nobody to serve them.
+TEST_CASE("whoever computes for long finds no burst of ticks", "[C-303]") {
     test::expectations expected;
     test::on_workers([&] {
-        bool on_grid = false;
-        for (int attempt = 0; attempt < 6 && !on_grid; ++attempt) {
-            const clock::duration period = 4ms * (1 << attempt);
-            const auto start = clock::now();
-            const runnel::ticker t(period);
-            const auto made = clock::now();
-            runnel::sleep_for(5 * period + period / 2);
-            const auto waiting = t.chan().try_recv();
-            const auto next = t.chan().try_recv();
-            const auto looked = clock::now();
-            expected.check(waiting.has_value(), "one tick waits");
-            if (next) continue;  // another one came just then, or we were held up for long
-            expected.check(*waiting >= start + period, "it is an old one");
-            const auto at = t.chan().recv();
-            const auto periods = (looked - start) / period;
-            expected.check(*at >= start + (periods + 1) * period,
-                           "the grid's next place, not early");
-            // Late it may be, if the machine is busy.
-            on_grid = *at < made + (periods + 1) * period + period / 2;
+        constexpr auto period = 1ms;
+        const auto start = clock::now();
+        const runnel::ticker t(period);
+        while (clock::now() < start + 5 * period + period / 2) {
         }
-        expected.check(on_grid, "on the grid, at least once in six attempts");
+        // One tick may have waited, one may just have been on its way, and one be due.
+        for (int i = 0; i < 3; ++i) expected.check(t.chan().recv().has_value(), "a tick");
+        for (int i = 0; i < 3; ++i) {
+            const auto at = t.chan().recv();
+            expected.check(at && *at >= start + (6 + i) * period, "later ones keep to the grid");
+        }
     });
     expected.verify();
 }
@@ -129,36 +119,4 @@ TEST_CASE("a period that is not positive is refused", "[C-307]") {
     CHECK_THROWS_AS(t.reset(0ns), std::invalid_argument);
     CHECK_THROWS_AS(t.reset(-1ns), std::invalid_argument);
     t.stop();
-}
-
-TEST_CASE("whoever receives from a stopped ticker waits for ever", "[C-308]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        runnel::ticker t(1ms);
-        t.chan().recv();
-        t.stop();
-        std::atomic<bool> returned{false};
-        runnel::go([&returned, ch = t.chan()] {
-            ch.recv();
-            returned = true;
-        });
-        expected.check(test::wait_parked(1, "chan receive"), "it waits");
-        runnel::sleep_for(10ms);
-        expected.check(!returned, "neither a tick nor the end");
-    });
-    expected.verify();
-}
-
-TEST_CASE("a huge period is no time in the past", "[C-299]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        const runnel::ticker huge(std::chrono::nanoseconds::max());
-        runnel::ticker grown(1us);
-        for (int i = 0; i < 5; ++i) grown.chan().recv();
-        grown.reset(std::chrono::nanoseconds::max() - 1h);
-        const auto chosen = runnel::select(runnel::recv(huge.chan()), runnel::recv(grown.chan()),
-                                           runnel::timeout(20ms));
-        expected.check_eq(chosen, 2U, "neither has ticked");
-    });
-    expected.verify();
 }
