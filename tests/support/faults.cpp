@@ -15,6 +15,9 @@
 #include <string_view>
 #include <thread>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <runnel/detail/platform.hpp>
 #include <runnel/detail/tsan.hpp>
 
@@ -148,6 +151,22 @@ const rule& rule_for(const char* name) {
     std::abort();
 }
 
+// RUNNEL_FAULT_COUNTS=file: one line for each point and fault is added to it at the end of the program.
+void write_counts() {
+    const char* path = std::getenv("RUNNEL_FAULT_COUNTS");
+    if (path == nullptr) return;
+    std::string text;
+    for (const fault_count& c : fault_counts()) {
+        text += c.name + ' ' + std::to_string(c.visits) + ' ' + std::to_string(c.strikes) + '\n';
+    }
+    // One write(): several programs may end at once.
+    const int file = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+        runnel::detail::write_stderr("tests/support/faults.cpp cannot write RUNNEL_FAULT_COUNTS\n");
+    }
+    if (file >= 0) ::close(file);
+}
+
 // From the environment, before main() and for the whole program.
 struct armed_from_the_start {
     armed_from_the_start() {
@@ -155,6 +174,7 @@ struct armed_from_the_start {
         if (text == nullptr || *text == '\0') return;
         static const faults whole_program(harmless, std::strtoull(text, nullptr, 10));
     }
+    ~armed_from_the_start() { write_counts(); }
 } from_the_start;
 
 }  // namespace

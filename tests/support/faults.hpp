@@ -5,7 +5,7 @@
 //   without. RUNNEL_FAULT=seed in the environment arms the faults from the start; a test can arm them itself.
 //   What strikes is drawn by each thread for itself, from the seed and the order in which threads came: threads
 //   take turns as they like, so a run cannot be repeated, but the seed shifts all of it. RUNNEL_FAULT_ONLY=name,…
-//   lets nothing else strike, to find out which one it was.
+//   lets nothing else strike, to find out which one it was. RUNNEL_FAULT_COUNTS=file has it told how often each did.
 #pragma once
 
 #include <cstdint>
