@@ -1,0 +1,350 @@
+// tests/context_simulated_test.cpp — what deadlines and cancellations do, at which moment, in whatever order.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   In virtual time: a deadline strikes at its nanosecond, or it is wrong. On real workers, and for threads:
+//   context_test.cpp.
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <runnel/testing.hpp>
+
+#include <runnel/chan.hpp>
+#include <runnel/context.hpp>
+#include <runnel/go.hpp>
+#include <runnel/select.hpp>
+#include <runnel/semaphore.hpp>
+#include <runnel/time.hpp>
+#include <runnel/wait_group.hpp>
+
+#include "support/catch.hpp"
+#include "support/simulated.hpp"
+#include "support/support.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using runnel::background;
+using runnel::cancel_context;
+using runnel::clock;
+using runnel::context;
+using runnel::errc;
+using runnel::op_status;
+using runnel::testing::explore;
+using runnel::testing::wait_idle;
+using test::require;
+
+constexpr auto never = std::chrono::hours(24 * 365);
+
+const std::error_code canceled = make_error_code(errc::canceled);
+const std::error_code exceeded = make_error_code(errc::deadline_exceeded);
+
+bool is_closed(const runnel::recv_chan<runnel::unit>& ch) {
+    return ch && ch.try_recv().status() == op_status::closed;
+}
+
+/// Done for `reason`, seen from every side.
+bool is_done(const context& ctx, const std::error_code& reason) {
+    return ctx.err() == reason && ctx.cause() && is_closed(ctx.done()) &&
+           ctx.stop_token().stop_requested();
+}
+bool is_open(const context& ctx) {
+    return !ctx.err() && !ctx.cause() && !is_closed(ctx.done()) &&
+           !ctx.stop_token().stop_requested();
+}
+
+// ---- 1. deadlines ----
+
+TEST_CASE("a context is done when its deadline has come, and not a nanosecond before",
+          "[context][deadline][C-264]") {
+    const auto seen = explore(50, [] {
+        const auto start = clock::now();
+        const cancel_context timed = with_timeout(background(), 5ms);
+        const cancel_context fixed = with_deadline(background(), start + 5ms);
+        require(timed.deadline() == start + 5ms && fixed.deadline() == start + 5ms,
+                "another deadline");
+        const cancel_context child = with_cancel(timed);
+        runnel::sleep_until(start + 5ms - 1ns);
+        require(is_open(timed) && is_open(child) && is_open(fixed), "ended early");
+        require(!child.done().recv().has_value(), "a value");
+        require(!fixed.done().recv().has_value(), "a value");
+        require(clock::now() == start + 5ms, "ended late");
+        for (const context& ctx : {context(timed), context(child), context(fixed)}) {
+            require(is_done(ctx, exceeded) && ctx.cause() == exceeded, "not a timeout");
+        }
+        timed.cancel(std::make_error_code(std::errc::io_error));
+        require(timed.err() == exceeded && timed.cause() == exceeded, "the first one wins");
+    });
+    CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("a context ends with the earliest deadline on its way up", "[context][deadline][C-265]") {
+    const auto seen = explore(50, [] {
+        const auto start = clock::now();
+        const cancel_context outer = with_timeout(background(), 1h);
+        const cancel_context later = with_timeout(outer, 2h);
+        const cancel_context sooner = with_timeout(later, 30min);
+        const cancel_context plain = with_cancel(sooner);
+        const context free = without_cancel(sooner);
+        runnel::wait_group wg;
+        const auto ends_after = [&](const context& ctx, std::chrono::minutes d) {
+            require(ctx.deadline() == start + d, "another deadline");
+            wg.go([=] {
+                ctx.done().recv();
+                require(clock::now() == start + d, "not at its deadline");
+                require(is_done(ctx, exceeded), "not a timeout");
+            });
+        };
+        ends_after(outer, 1h);
+        ends_after(later, 1h);
+        ends_after(sooner, 30min);
+        ends_after(plain, 30min);
+        runnel::sleep_for(30min + 1ns);
+        require(is_open(outer) && is_open(later), "a child's deadline ended its parent");
+        wg.wait();
+        runnel::sleep_for(2h);
+        require(!free.err() && !free.deadline(), "not cut off");
+    });
+    CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("the largest timeouts are for ever", "[context][deadline]") {
+    const auto seen = explore(10, [] {
+        const cancel_context a = with_timeout(background(), std::chrono::nanoseconds::max());
+        const cancel_context b = with_timeout(background(), std::chrono::hours::max());
+        const cancel_context c = with_deadline(background(), clock::time_point::max());
+        const cancel_context d = with_timeout(background(), std::chrono::duration<double>(1e300));
+        runnel::sleep_for(200 * never);
+        for (const context& ctx : {context(a), context(b), context(c), context(d)}) {
+            require(is_open(ctx), "ended");
+            require(ctx.deadline().has_value(), "no deadline");
+        }
+    });
+    CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("a context that was cancelled in time has no deadline to come", "[context][deadline]") {
+    const auto seen = explore(50, [] {
+        const cancel_context ctx = with_timeout(background(), 1h);
+        const cancel_context child = with_timeout(ctx, 30min);
+        std::atomic<int> calls{0};
+        runnel::after_func(child, [&] { ++calls; });
+        runnel::sleep_for(30min - 1ns);
+        ctx.cancel();
+        require(is_done(ctx, canceled) && is_done(child, canceled), "not cancelled");
+        runnel::sleep_for(2h);
+        require(is_done(ctx, canceled) && is_done(child, canceled), "it ended once more");
+        require(calls == 1, "not called once");
+    });
+    CHECK(seen.seeds > 0);
+}
+
+// ---- 2. who is woken ----
+
+TEST_CASE("a deadline or a cancellation wakes whoever waits, at its moment", "[context][cancel]") {
+    for (const bool by_deadline : {true, false}) {
+        INFO("by its deadline: " << by_deadline);
+        const op_status reason = by_deadline ? op_status::timeout : op_status::canceled;
+        const auto seen = explore(50, [&] {
+            const auto start = clock::now();
+            const cancel_context root =
+                by_deadline ? with_timeout(background(), 1h) : with_cancel(background());
+            const cancel_context middle = with_cancel(root);
+            const cancel_context leaf = with_timeout(middle, never);
+            const auto silent = runnel::make_chan<int>();
+            const auto unread = runnel::make_chan<int>();
+            runnel::semaphore busy(1);
+            busy.acquire();
+            runnel::wait_group others;
+            others.add();
+            std::atomic<int> woken{0};
+            runnel::wait_group wg;
+            const auto waits = [&](auto f) {
+                wg.go([&, f] {
+                    require(f(), "another outcome");
+                    require(clock::now() == start + 1h, "at another moment");
+                    require(leaf.err() == (by_deadline ? exceeded : canceled), "another reason");
+                    ++woken;
+                });
+            };
+            waits([&] { return !leaf.done().recv(); });
+            waits([&] { return silent.recv(leaf).status() == reason; });
+            waits([&] { return unread.send(leaf, 1) == reason; });
+            waits([&] { return busy.acquire(leaf) == reason; });
+            waits([&] { return others.wait(leaf) == reason; });
+            waits([&] {
+                return runnel::select(runnel::recv(silent), runnel::done(leaf, [] {})) == 1;
+            });
+            runnel::sleep_for(1h - 1ns);
+            require(woken == 0, "woken early");
+            require(test::parked() == 6, "they do not wait");
+            runnel::sleep_for(1ns);
+            if (!by_deadline) root.cancel();
+            wg.wait();
+            require(woken == 6, "not all are woken");
+            others.done();
+        });
+        CHECK(seen.seeds > 0);
+    }
+}
+
+TEST_CASE("operations on a nil channel end with their context", "[context][cancel]") {
+    const auto seen = explore(20, [] {
+        const auto start = clock::now();
+        const cancel_context ctx = with_timeout(background(), 2ms);
+        runnel::wait_group wg;
+        wg.go([&] { require(runnel::chan<int>().send(ctx, 1) == op_status::timeout, "sent"); });
+        require(runnel::chan<int>().recv(ctx).status() == op_status::timeout, "received");
+        wg.wait();
+        require(clock::now() == start + 2ms, "at another moment");
+        require(runnel::chan<int>().recv(ctx).status() == op_status::timeout, "received");
+        require(runnel::chan<int>().send(ctx, 1) == op_status::timeout, "sent");
+        require(clock::now() == start + 2ms, "a context that is done was waited for");
+    });
+    CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("of a deadline and a cancellation at one moment either wins, and wholly",
+          "[context][cancel][cause]") {
+    const auto io = std::make_error_code(std::errc::io_error);
+    std::set<bool> by_deadline;
+    explore(100, [&] {
+        const auto start = clock::now();
+        const cancel_context ctx = with_timeout(background(), 1s);
+        const cancel_context child = with_cancel(ctx);
+        const auto silent = runnel::make_chan<int>();
+        runnel::wait_group wg;
+        wg.go([&] {
+            runnel::sleep_for(1s);
+            ctx.cancel(io);
+        });
+        const op_status status = silent.recv(child).status();
+        require(clock::now() == start + 1s, "at another moment");
+        const bool timed_out = ctx.err() == exceeded;
+        require(status == (timed_out ? op_status::timeout : op_status::canceled),
+                "another reason than the context's");
+        wg.wait();
+        for (const context& c : {context(ctx), context(child)}) {
+            require(is_done(c, timed_out ? exceeded : canceled), "another reason afterwards");
+            require(c.cause() == (timed_out ? exceeded : io), "the loser's cause");
+        }
+        by_deadline.insert(timed_out);
+    });
+    CHECK(by_deadline == std::set<bool>{false, true});
+}
+
+TEST_CASE("a value that is sent at the moment of the deadline is received or kept, not lost",
+          "[context][cancel]") {
+    std::set<bool> received;
+    explore(100, [&] {
+        const cancel_context ctx = with_timeout(background(), 1s);
+        const auto ch = runnel::make_chan<test::move_only>();
+        runnel::wait_group wg;
+        op_status sent = op_status::ok;
+        test::move_only v(7);
+        wg.go([&] {
+            runnel::sleep_for(1s);
+            sent = ch.try_send(std::move(v));
+        });
+        const auto got = ch.recv(ctx);
+        wg.wait();
+        require(got.status() == op_status::ok || got.status() == op_status::timeout,
+                "another outcome");
+        require(got.has_value() == (sent == op_status::ok), "the two do not agree");
+        require((got ? got->value : v.value) == 7, "lost");
+        received.insert(got.has_value());
+    });
+    CHECK(received == std::set<bool>{false, true});
+}
+
+// ---- 3. functions that are called at the end ----
+
+TEST_CASE("after_func calls in a goroutine of its own once the context is done",
+          "[context][after_func][C-277][C-279]") {
+    const auto seen = explore(50, [] {
+        static const runnel::context_key<int> key;
+        const auto start = clock::now();
+        const cancel_context ctx = with_cancel(background());
+        const auto ran = runnel::make_chan<std::uint64_t>(1);
+        auto handle = runnel::after_func(with_value(ctx, key, 1), [&, ran] {
+            require(ctx.err() == canceled, "called before the context was done");
+            ran << runnel::goroutine_id();
+        });
+        runnel::sleep_for(100h);
+        require(ran.len() == 0, "called early");
+        ctx.cancel();
+        wait_idle();
+        require(ran.len() == 1, "not called at once");
+        require(*ran.recv() != runnel::goroutine_id(), "not in a goroutine of its own");
+        require(!handle.stop(), "stopped, though it was called");
+
+        // At once if it is done. A cancellation waits for none of them.
+        const cancel_context parent = with_cancel(ctx);
+        const auto takes_an_hour = [&, ran] {
+            runnel::sleep_for(1h);
+            ran << 1;
+        };
+        auto late = runnel::after_func(ctx, takes_an_hour);
+        wait_idle();
+        require(!late.stop(), "stopped, though it runs");
+        parent.cancel();
+        require(clock::now() == start + 100h, "waited for a function");
+        ran.recv();
+        require(clock::now() == start + 101h, "not called at once");
+
+        const cancel_context timed = with_timeout(background(), 1h);
+        static_cast<void>(runnel::after_func(timed, [&, ran] {
+            require(timed.err() == exceeded, "not a timeout");
+            require(clock::now() == start + 102h, "not called at the deadline");
+            ran << 2;
+        }));
+        require(*ran.recv() == 2, "not called");
+        runnel::sleep_for(100h);
+        require(ran.len() == 0, "called twice");
+    });
+    CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("a function that is stopped at the moment of the deadline is called or was stopped",
+          "[context][after_func][C-278]") {
+    std::set<bool> stopped;
+    explore(100, [&] {
+        std::atomic<int> calls{0};
+        const cancel_context ctx = with_timeout(background(), 1s);
+        auto handle = runnel::after_func(ctx, [&] { ++calls; });
+        runnel::sleep_for(1s);
+        const bool kept = handle.stop();
+        runnel::sleep_for(1h);
+        require(calls == (kept ? 0 : 1), "neither, or both");
+        require(!handle.stop(), "stopped twice");
+        stopped.insert(kept);
+    });
+    CHECK(stopped == std::set<bool>{false, true});
+}
+
+// ---- 4. stop tokens ----
+
+TEST_CASE("after a timeout the callbacks run in a goroutine", "[context][stop_token]") {
+    // It outlives its run: its destructor takes goroutines of one thread for one, and would not wait for the call.
+    std::optional<std::stop_callback<std::function<void()>>> on_leaf;
+    const auto seen = explore(50, [&] {
+        const auto start = clock::now();
+        const auto ran = runnel::make_chan<bool>(1);
+        const cancel_context ctx = with_timeout(background(), 1ms);
+        const cancel_context leaf = with_cancel(ctx);
+        on_leaf.emplace(leaf.stop_token(), [ran] { ran << runnel::in_goroutine(); });
+        require(*ran.recv(), "not in a goroutine");
+        require(clock::now() == start + 1ms, "not at the deadline");
+        require(is_done(leaf, exceeded), "not a timeout");
+    });
+    CHECK(seen.seeds > 0);
+}
+
+}  // namespace
