@@ -26,31 +26,7 @@ constexpr auto never = std::chrono::hours(24 * 365);
 
 std::size_t armed() { return runnel::detail::this_scheduler().timer_count(); }
 
-/// Like a context of somebody else's: it hands on what it wraps.
-struct wrapper {
-    context inner;
-    auto done() const { return inner.done(); }
-    std::error_code err() const { return inner.err(); }
-};
-
 }  // namespace
-
-TEST_CASE("a deadline ends a context, also through a wrapper and a child", "[C-264]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        const auto start = clock::now();
-        const cancel_context timed = with_deadline(background(), start + 5ms);
-        expected.check(timed.deadline() == start + 5ms, "the deadline is known");
-        const wrapper wrapped{timed};
-        const cancel_context child = with_timeout(wrapped.inner, never);
-        const auto r = runnel::make_chan<int>().recv(wrapped);
-        expected.check(r.status() == runnel::op_status::timeout, "through a wrapper");
-        child.done().recv();
-        expected.check(child.err() == exceeded, "through a child");
-        expected.check(clock::now() - start >= 5ms, "not early");
-    });
-    expected.verify();
-}
 
 TEST_CASE("a deadline now or in the past ends a context at its birth", "[C-264]") {
     for (const auto d : {0ns, -1ns, std::chrono::nanoseconds::min()}) {
@@ -76,29 +52,6 @@ TEST_CASE("no sum of now and a timeout overflows", "[C-264]") {
         CHECK_FALSE(ctx.err());
         CHECK(*ctx.deadline() > clock::now() + never);
     }
-}
-
-TEST_CASE("the earlier of two deadlines counts, and only it has a timer", "[C-265]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        const std::size_t before = armed();
-        const cancel_context outer = with_timeout(background(), 10ms);
-        const cancel_context inner = with_timeout(outer, never);
-        expected.check(inner.deadline() == outer.deadline(), "the parent's");
-        expected.check_eq(armed(), before + 1, "one timer");
-        const auto start = clock::now();
-        inner.done().recv();
-        expected.check(clock::now() - start < 10s, "long before its own");
-        expected.check(inner.err() == exceeded, "a timeout");
-
-        const cancel_context later = with_timeout(background(), never);
-        const cancel_context sooner = with_timeout(later, 1ms);
-        sooner.done().recv();
-        expected.check(sooner.err() == exceeded && !later.err(),
-                       "the child's, and not the parent's");
-        expected.check_eq(armed(), before + 1, "the parent's timer goes on");
-    });
-    expected.verify();
 }
 
 TEST_CASE("cancelled in time it is a cancellation, and the timer goes", "[C-266]") {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,7 +13,6 @@
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/mutex.hpp>
-#include <runnel/select.hpp>
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
@@ -30,7 +28,6 @@ using runnel::context;
 using runnel::errc;
 
 const std::error_code canceled = make_error_code(errc::canceled);
-const std::error_code exceeded = make_error_code(errc::deadline_exceeded);
 constexpr auto never = std::chrono::hours(24 * 365);
 
 bool is_closed(const context& ctx) {
@@ -38,15 +35,6 @@ bool is_closed(const context& ctx) {
 }
 
 }  // namespace
-
-TEST_CASE("background and todo are never done", "[C-253]") {
-    for (const context& ctx : {background(), runnel::todo()}) {
-        CHECK_FALSE(ctx.done());
-        CHECK(runnel::select(runnel::done(ctx), runnel::timeout(1ms)) == 1);
-        CHECK_FALSE(ctx.err());
-        CHECK(to_string(ctx) == "background");
-    }
-}
 
 TEST_CASE("cancel reaches each descendant before it returns", "[C-254]") {
     static const runnel::context_key<int> key;
@@ -256,68 +244,6 @@ TEST_CASE("whoever is woken by a parent may cancel a child at once", "[C-262]") 
             if (handle.stop()) expected.check(false, "called");
         }
         expected.check(true, "no deadlock");
-    });
-    expected.verify();
-}
-
-TEST_CASE("random layers: values are seen before and after, any layer ends the leaf", "[C-263]") {
-    const int rounds = test::scale(200);
-    struct keys {
-        std::vector<std::unique_ptr<runnel::context_key<std::string>>> of_layer;
-        keys() {
-            for (int i = 0; i < 60; ++i) {
-                of_layer.push_back(std::make_unique<runnel::context_key<std::string>>("layer"));
-            }
-        }
-    };
-    const keys k;
-    test::expectations expected;
-    test::on_workers([&] {
-        std::mt19937_64 random(test::seed());
-        for (int round = 0; round < rounds; ++round) {
-            const bool by_timeout = round % 2 == 1;
-            std::vector<cancel_context> owners;
-            std::vector<std::size_t> with_values;
-            context leaf;
-            const std::size_t layers = 30 + random() % 30;
-            for (std::size_t i = 0; i < layers; ++i) {
-                switch (random() % 3) {
-                    case 0:
-                        leaf = with_value(leaf, *k.of_layer[i], std::to_string(i));
-                        with_values.push_back(i);
-                        break;
-                    case 1:
-                        owners.push_back(with_cancel(leaf));
-                        leaf = owners.back();
-                        break;
-                    default:
-                        owners.push_back(with_timeout(leaf, 1h));
-                        leaf = owners.back();
-                }
-            }
-            if (by_timeout) {
-                owners.push_back(with_timeout(leaf, 200us));
-                leaf = owners.back();
-            }
-            if (owners.empty()) continue;
-            const auto values_seen = [&] {
-                for (const std::size_t i : with_values) {
-                    const std::string* v = leaf.value(*k.of_layer[i]);
-                    if (v == nullptr || *v != std::to_string(i)) return false;
-                }
-                return true;
-            };
-            expected.check(values_seen(), "values before");
-            if (!by_timeout) {
-                expected.check(!leaf.err() && !is_closed(leaf), "open");
-                owners[random() % owners.size()].cancel();
-                expected.check(leaf.err() == canceled && is_closed(leaf), "ended by a layer");
-            } else {
-                leaf.done().recv();
-                expected.check(leaf.err() == exceeded, "ended by its deadline");
-            }
-            expected.check(values_seen(), "values afterwards");
-        }
     });
     expected.verify();
 }

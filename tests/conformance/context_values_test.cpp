@@ -22,10 +22,7 @@ using namespace std::chrono_literals;
 using runnel::background;
 using runnel::cancel_context;
 using runnel::context;
-using runnel::errc;
 
-const std::error_code canceled = make_error_code(errc::canceled);
-const std::error_code exceeded = make_error_code(errc::deadline_exceeded);
 constexpr auto never = std::chrono::hours(24 * 365);
 
 const runnel::context_key<std::string> key1{"key"};
@@ -97,30 +94,6 @@ TEST_CASE("without_cancel keeps values and nothing else", "[C-276]") {
     CHECK(values_of(with_value(free, key2, "more")) == "kept more -");
 }
 
-TEST_CASE("after_func: after a cancellation, after a timeout, at once", "[C-277]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        const auto called = runnel::make_chan<std::error_code>();
-        const auto calls_on = [&](const context& ctx) {
-            return runnel::after_func(ctx, [ctx, called] { called << ctx.err(); });
-        };
-        const cancel_context by_hand = with_cancel(background());
-        calls_on(by_hand);
-        expected.check(!called.recv_for(2ms), "not before");
-        by_hand.cancel();
-        expected.check(*called.recv() == canceled, "after a cancellation");
-
-        const cancel_context timed = with_timeout(background(), 1ms);
-        calls_on(timed);
-        expected.check(*called.recv() == exceeded, "after a timeout");
-
-        calls_on(by_hand);
-        expected.check(*called.recv() == canceled, "at once");
-        expected.check(!called.recv_for(2ms), "each once");
-    });
-    expected.verify();
-}
-
 TEST_CASE("after_func: not after a stop, whose answer is yes once", "[C-278]") {
     test::expectations expected;
     test::on_workers([&] {
@@ -142,24 +115,6 @@ TEST_CASE("after_func: not after a stop, whose answer is yes once", "[C-278]") {
         expected.check_eq(calls.load(), 0, "calls");
         release << true;
         expected.check(test::eventually([&] { return calls == 1; }), "it goes on");
-    });
-    expected.verify();
-}
-
-TEST_CASE("after_func: cancel does not wait for the function", "[C-279]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        const cancel_context ctx = with_cancel(background());
-        const auto release = runnel::make_chan<bool>();
-        const auto ended = runnel::make_chan<bool>();
-        static_cast<void>(runnel::after_func(ctx, [release, ended] {
-            release.recv();
-            ended << true;
-        }));
-        ctx.cancel();
-        expected.check(!ended.recv_for(2ms), "it still runs");
-        release << true;
-        expected.check(ended.recv().has_value(), "it ends");
     });
     expected.verify();
 }
