@@ -3,7 +3,6 @@
 #include <atomic>
 #include <mutex>
 #include <type_traits>
-#include <vector>
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
@@ -120,49 +119,6 @@ TEST_CASE("whoever locks again at once does not starve another", "[C-206]") {
     expected.verify();
 }
 
-TEST_CASE("a starving mutex goes to the first in the queue, newcomers behind the others",
-          "[C-207]") {
-    test::expectations expected;
-    std::atomic<int> starved{0};
-    test::on_workers([&] {
-        runnel::mutex m;
-        runnel::wait_group wg;
-        std::vector<int> order;  // guarded by m
-        std::atomic<bool> got{false};
-        const auto contend = [&](int who) {
-            wg.go([&, who] {
-                m.lock();
-                got = true;
-                order.push_back(who);
-                m.unlock();
-            });
-        };
-        m.lock();
-        contend(0);
-        expected.check(test::wait_parked(1, lock_reason), "the first parks");
-        if (starve_first_waiter(m, got)) {
-            ++starved;
-            // The loser went back to the front: newcomers are behind it.
-            contend(1);
-            expected.check(test::wait_parked(2, lock_reason), "the second parks");
-            contend(2);
-            expected.check(test::wait_parked(3, lock_reason), "the third parks");
-            m.unlock();
-        }
-        wg.wait();
-        if (order.size() == 3) {
-            expected.check(order[0] == 0 && order[1] == 1 && order[2] == 2, "in order");
-        }
-        expected.check(!order.empty(), "the first has had it");
-        // The last one has ended starvation.
-        m.lock();
-        m.unlock();
-        expected.check(m.try_lock(), "free");
-    });
-    expected.verify();
-    if (test::worker_counts().front() == 1) CHECK(starved > 0);
-}
-
 TEST_CASE("a mutex is not tied to a goroutine", "[C-208][C-394]") {
     test::expectations expected;
     test::on_workers([&] {
@@ -239,56 +195,6 @@ TEST_CASE("a crowd that works inside and outside comes to its end", "[C-211]") {
         }
         wg.wait();
         expected.check_eq(inside, 12L * rounds, "every time");
-    });
-    expected.verify();
-}
-
-TEST_CASE("waiters that have waited beyond a millisecond are woken in order", "[C-393]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        runnel::mutex m;
-        runnel::condition_variable cv;
-        runnel::wait_group wg;
-        std::vector<int> order;  // guarded by m
-        m.lock();
-        for (int i = 0; i < 5; ++i) {
-            wg.go([&, i] {
-                const std::lock_guard guard(m);
-                order.push_back(i);
-            });
-            expected.check(test::wait_parked(static_cast<std::size_t>(i) + 1, lock_reason),
-                           "parks");
-        }
-        runnel::sleep_for(3ms);
-        m.unlock();
-        wg.wait();
-        for (int i = 0; i < 5; ++i) {
-            expected.check_eq(order.at(static_cast<std::size_t>(i)), i, "mutex: in order");
-        }
-
-        order.clear();
-        for (int i = 0; i < 5; ++i) {
-            wg.go([&, i] {
-                std::unique_lock held(m);
-                cv.wait(held);
-                order.push_back(i);
-            });
-            expected.check(test::wait_parked(static_cast<std::size_t>(i) + 1, "sync.Cond.Wait"),
-                           "parks");
-        }
-        runnel::sleep_for(3ms);
-        for (std::size_t i = 0; i < 5; ++i) {
-            cv.notify_one();
-            expected.check(test::eventually([&] {
-                               const std::lock_guard guard(m);
-                               return order.size() == i + 1;
-                           }),
-                           "one more");
-        }
-        wg.wait();
-        for (int i = 0; i < 5; ++i) {
-            expected.check_eq(order.at(static_cast<std::size_t>(i)), i, "condition: in order");
-        }
     });
     expected.verify();
 }

@@ -6,12 +6,10 @@
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
-#include <runnel/time.hpp>
 
 #include "support/catch.hpp"
 #include "support/support.hpp"
 
-using namespace std::chrono_literals;
 using runnel::op_status;
 
 namespace {
@@ -61,34 +59,6 @@ TEST_CASE("negative numbers throw", "[C-325]") {
     CHECK_THROWS_AS(s.try_acquire(-1), runnel::panic);
     CHECK_THROWS_AS(s.release(-1), runnel::panic);
     CHECK(s.try_acquire(1));
-}
-
-TEST_CASE("try_acquire never waits, and fails if anybody does; acquire obeys its context",
-          "[C-326]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        runnel::semaphore s(2);
-        expected.check(s.acquire(runnel::background(), 1) == op_status::ok, "one");
-        expected.check(s.try_acquire(1), "two");
-        expected.check(!s.try_acquire(1), "no third");
-        s.release(2);
-        expected.check(s.try_acquire(1), "one again");
-
-        // One is free, but somebody waits for two.
-        runnel::wait_group wg;
-        wg.go([&] { expected.check(s.acquire(runnel::background(), 2) == op_status::ok, "two"); });
-        expected.check(test::wait_parked(1, wait_reason), "parks");
-        expected.check(!s.try_acquire(1), "not past one that waits");
-        const auto soon = runnel::with_timeout(runnel::background(), 2ms);
-        expected.check(s.acquire(soon, 1) == op_status::timeout, "the context's deadline");
-        s.release(1);
-        wg.wait();
-        const auto later = runnel::with_timeout(runnel::background(), 2ms);
-        expected.check(s.acquire(later, 1) == op_status::timeout, "the context's deadline");
-        s.release(2);
-        expected.check(s.try_acquire(2), "nothing is lost");
-    });
-    expected.verify();
 }
 
 TEST_CASE("a request beyond the size waits for its context alone, and stops nobody", "[C-327]") {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <runnel/chan.hpp>
-#include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
 #include <runnel/time.hpp>
@@ -227,27 +226,4 @@ TEST_CASE("a group cannot be copied or moved", "[C-202]") {
     CHECK_FALSE(std::is_move_constructible_v<runnel::wait_group>);
     CHECK_FALSE(std::is_copy_assignable_v<runnel::wait_group>);
     CHECK_FALSE(std::is_move_assignable_v<runnel::wait_group>);
-}
-
-TEST_CASE("a context of the library limits a wait", "[wait_group][context]") {
-    test::expectations expected;
-    test::on_workers([&] {
-        runnel::wait_group wg;
-        wg.add(1);
-        runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
-        runnel::wait_group canceler;
-        canceler.go([&] {
-            expected.check(test::eventually([] { return test::parked(wait_reason) >= 1; }),
-                           "parks");
-            ctx.cancel();
-        });
-        expected.check(wg.wait(ctx) == runnel::op_status::canceled, "cancelled");
-        canceler.wait();
-        const runnel::cancel_context late = runnel::with_timeout(runnel::background(), 2ms);
-        expected.check(wg.wait(late) == runnel::op_status::timeout, "its deadline struck");
-        wg.done();
-        expected.check(wg.wait(late) == runnel::op_status::timeout, "a done context wins");
-        expected.check(wg.wait(runnel::background()) == runnel::op_status::ok, "never done");
-    });
-    expected.verify();
 }
