@@ -3,7 +3,6 @@
 #include <runnel/group.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -15,14 +14,12 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
-#include <runnel/time.hpp>
 
 #include "support/catch.hpp"
 #include "support/support.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
 using runnel::errc;
 using runnel::group;
 
@@ -188,7 +185,7 @@ TEST_CASE("the destructor cancels and waits", "[group]") {
             for (int i = 0; i < 10; ++i) {
                 g.go([&] {
                     g.context().done().recv();
-                    runnel::sleep_for(1ms);
+                    runnel::yield();
                     ++ended;
                 });
             }

@@ -129,13 +129,20 @@ TEST_CASE("locals are destroyed when their goroutine ends, the latest first", "[
     CHECK(order == "21");
 }
 
+/// Waits for another goroutine.
+void park_once() {
+    const auto woken = runnel::make_chan<runnel::unit>();
+    runnel::go([woken] { woken.send(); });
+    woken.recv();
+}
+
 TEST_CASE("a local's destructor may park, and use other locals", "[local]") {
     static std::atomic<int> seen{0};
     static runnel::local<int> other;
     struct parks {
         int mine = 3;
         ~parks() {
-            runnel::sleep_for(100us);
+            park_once();
             *other += mine;  // made anew if it was destroyed already
             seen = *other;
         }
@@ -152,7 +159,7 @@ TEST_CASE("a local's constructor may park and throw", "[local]") {
     static std::atomic<int> made{0};
     struct throws_first {
         throws_first() {
-            if (runnel::in_goroutine()) runnel::sleep_for(100us);
+            if (runnel::in_goroutine()) park_once();
             if (made++ == 0) throw std::runtime_error("not yet");
         }
         int value = 1;

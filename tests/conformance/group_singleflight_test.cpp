@@ -1,7 +1,6 @@
 // tests/conformance/group_singleflight_test.cpp — one call for many callers.
 // SPDX-License-Identifier: BSL-1.0
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -10,14 +9,12 @@
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/singleflight.hpp>
-#include <runnel/time.hpp>
 
 #include "support/catch.hpp"
 #include "support/support.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
 using flights = runnel::singleflight<std::string, std::string>;
 constexpr const char* waits = "sync.WaitGroup.Wait";
 
@@ -50,7 +47,6 @@ TEST_CASE("callers that come while a call runs share it", "[C-332]") {
                 ++calls;
                 const std::string v = *value.recv();
                 value << v;
-                runnel::sleep_for(1ms);
                 return v;
             });
             expected.check_eq(r.value, "bar", "value");
@@ -117,12 +113,13 @@ TEST_CASE("an exception reaches all callers, and none of them hangs", "[C-335]")
         const int n = 5;
         flights sf;
         std::atomic<int> caught{0};
+        const auto release = runnel::make_chan<int>();
         runnel::wait_group wg;
         for (int i = 0; i < n; ++i) {
-            wg.go([&] {
+            wg.go([&, release] {
                 try {
-                    sf.run("key", []() -> std::string {
-                        runnel::sleep_for(1ms);
+                    sf.run("key", [&]() -> std::string {
+                        release.recv();
                         throw std::out_of_range("invalid memory address");
                     });
                 } catch (const std::out_of_range& e) {
@@ -130,6 +127,8 @@ TEST_CASE("an exception reaches all callers, and none of them hangs", "[C-335]")
                 }
             });
         }
+        expected.check(test::wait_parked(n - 1, waits), "all but one share the call");
+        release.close();
         wg.wait();
         expected.check_eq(caught.load(), n, "caught");
     });
