@@ -30,48 +30,49 @@ using runnel::make_chan;
 using runnel::op_status;
 using runnel::testing::explore;
 using runnel::testing::wait_idle;
+using test::on_seeds;
 using test::require;
+using test::stopwatch;
 
 constexpr auto forty_years = std::chrono::hours(24 * 365 * 40);
 
 TEST_CASE("a time limit is kept to the nanosecond, and the value stays with its sender",
           "[chan][timed]") {
-    const auto seen = explore(50, [] {
+    on_seeds([] {
         const auto full = make_chan<std::unique_ptr<int>>(1);
         full.send(nullptr);
         for (const auto& ch :
              {make_chan<std::unique_ptr<int>>(), full, chan<std::unique_ptr<int>>{}}) {
             auto p = std::make_unique<int>(9);
-            const auto start = clock::now();
-            require(ch.send_for(std::move(p), 20ms) == op_status::timeout, "send_for: sent");
-            require(clock::now() == start + 20ms, "send_for: at another moment");
-            require(p && *p == 9, "send_for: the value was moved");
-            require(ch.send_until(std::move(p), start + 21ms) == op_status::timeout,
-                    "send_until: sent");
-            require(clock::now() == start + 21ms, "send_until: at another moment");
-            require(p && *p == 9, "send_until: the value was moved");
+            const stopwatch since;
+            require(ch.send_for(std::move(p), 20ms) == op_status::timeout, "send_for times out");
+            since.require_passed(20ms, "send_for gives up at its limit");
+            require(p && *p == 9, "send_for leaves the value with its sender");
+            require(ch.send_until(std::move(p), since.start() + 21ms) == op_status::timeout,
+                    "send_until times out");
+            since.require_passed(21ms, "send_until gives up at its limit");
+            require(p && *p == 9, "send_until leaves the value with its sender");
         }
-        require(full.len() == 1, "something was added");
+        require(full.len() == 1, "the full channel holds one value still");
         for (const auto& ch : {make_chan<int>(), make_chan<int>(1), chan<int>{}}) {
-            const auto start = clock::now();
-            require(ch.recv_for(20ms).status() == op_status::timeout, "recv_for: received");
-            require(clock::now() == start + 20ms, "recv_for: at another moment");
-            require(ch.recv_until(start + 21ms).status() == op_status::timeout,
-                    "recv_until: received");
-            require(clock::now() == start + 21ms, "recv_until: at another moment");
+            const stopwatch since;
+            require(ch.recv_for(20ms).status() == op_status::timeout, "recv_for times out");
+            since.require_passed(20ms, "recv_for gives up at its limit");
+            require(ch.recv_until(since.start() + 21ms).status() == op_status::timeout,
+                    "recv_until times out");
+            since.require_passed(21ms, "recv_until gives up at its limit");
         }
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("the longest time limit there is does not end in forty years", "[chan][timed]") {
-    const auto seen = explore(20, [] {
+    on_seeds([] {
         const auto ch = make_chan<int>();
         const auto served = [&](auto receive) {
             runnel::wait_group wg;
-            wg.go([&] { require(receive() == op_status::ok, "gave up"); });
+            wg.go([&] { require(receive() == op_status::ok, "the receiver is served"); });
             runnel::sleep_for(forty_years);
-            require(ch.try_send(1) == op_status::ok, "nobody waits any more");
+            require(ch.try_send(1) == op_status::ok, "the receiver still waits");
             wg.wait();
         };
         served([&] { return ch.recv_for(std::chrono::hours::max()).status(); });
@@ -80,13 +81,12 @@ TEST_CASE("the longest time limit there is does not end in forty years", "[chan]
         runnel::wait_group wg;
         wg.go([&] {
             require(ch.send_for(1, std::chrono::duration<double>::max()) == op_status::ok,
-                    "gave up");
+                    "the sender is served");
         });
         runnel::sleep_for(forty_years);
-        require(ch.try_recv().has_value(), "nobody waits any more");
+        require(ch.try_recv().has_value(), "the sender still waits");
         wg.wait();
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("a timed operation is served until its limit, and at that moment either way",
@@ -94,7 +94,7 @@ TEST_CASE("a timed operation is served until its limit, and at that moment eithe
     for (const auto early : {1ns, 0ns}) {
         std::set<bool> served;
         explore(100, [&] {
-            const auto start = clock::now();
+            const stopwatch since;
             const auto ch = make_chan<int>();
             const auto meets = [&](auto timed, auto untimed) {
                 runnel::wait_group wg;
@@ -105,14 +105,14 @@ TEST_CASE("a timed operation is served until its limit, and at that moment eithe
                 wg.wait();
                 const bool both = first == op_status::ok && second == op_status::ok;
                 const bool none = first == op_status::timeout && second == op_status::would_block;
-                require(both || none, "the two do not agree");
-                require(both || early == 0ns, "gave up early");
+                require(both || none, "both succeed, or neither does");
+                require(both || early == 0ns, "before the limit both succeed");
                 served.insert(both);
             };
             meets([&] { return ch.recv_for(1h).status(); }, [&] { return ch.try_send(3); });
-            require(clock::now() <= start + 1h, "late");
+            require(since.passed() <= 1h, "receiving takes an hour at most");
             meets([&] { return ch.send_for(4, 1h); }, [&] { return ch.try_recv().status(); });
-            require(clock::now() <= start + 2h, "late");
+            require(since.passed() <= 2h, "receiving and sending take two hours at most");
         });
         CHECK(served == (early == 0ns ? std::set<bool>{false, true} : std::set<bool>{true}));
     }
@@ -121,32 +121,32 @@ TEST_CASE("a timed operation is served until its limit, and at that moment eithe
 TEST_CASE("a waiter that timed out is not served any more", "[chan][timed]") {
     const auto seen = explore(100, [] {
         const auto ch = make_chan<int>();
-        require(ch.recv_for(1ms).status() == op_status::timeout, "received");
-        require(ch.try_send(1) == op_status::would_block, "somebody is there to take it");
-        require(ch.send_for(2, 1ms) == op_status::timeout, "sent");
-        require(ch.try_recv().status() == op_status::would_block, "somebody is there to give");
+        require(ch.recv_for(1ms).status() == op_status::timeout, "recv_for times out");
+        require(ch.try_send(1) == op_status::would_block, "nobody is left to receive");
+        require(ch.send_for(2, 1ms) == op_status::timeout, "send_for times out");
+        require(ch.try_recv().status() == op_status::would_block, "nobody is left to send");
 
         // Given up in the middle of a queue: those before and behind are served in order.
-        const auto start = clock::now();
+        const stopwatch since;
         std::atomic<int> first{0};
         std::atomic<int> last{0};
         runnel::wait_group wg;
         wg.go([&] { first = *ch.recv(); });
         wait_idle();
         wg.go([&] {
-            require(ch.recv_for(30ms).status() == op_status::timeout, "the middle was served");
-            require(clock::now() == start + 30ms, "the middle gave up at another moment");
+            require(ch.recv_for(30ms).status() == op_status::timeout, "the middle one times out");
+            since.require_passed(30ms, "the middle one gives up at its limit");
         });
         wait_idle();
         wg.go([&] { last = *ch.recv(); });
         runnel::sleep_for(30ms - 1ns);
-        require(test::parked("chan receive") == 3, "three do not wait");
+        require(test::parked("chan receive") == 3, "three wait just before the limit");
         runnel::sleep_for(2ns);
-        require(test::parked("chan receive") == 2, "two do not wait");
+        require(test::parked("chan receive") == 2, "two wait just after the limit");
         ch.send(10);
         ch.send(30);
         wg.wait();
-        require(first == 10 && last == 30, "not in order");
+        require(first == 10 && last == 30, "the first and the last are served in order");
     });
     CHECK(seen.seeds > 0);
 }
@@ -156,20 +156,22 @@ TEST_CASE("a context ends an operation that waits, and the value stays with its 
     for (const bool by_deadline : {true, false}) {
         INFO("by its deadline: " << by_deadline);
         const op_status reason = by_deadline ? op_status::timeout : op_status::canceled;
-        const auto seen = explore(50, [&] {
+        on_seeds([&] {
             for (const auto& ch :
                  {make_chan<std::unique_ptr<int>>(), chan<std::unique_ptr<int>>{}}) {
-                const auto start = clock::now();
+                const stopwatch since;
                 const auto ctx = by_deadline ? runnel::with_timeout(runnel::background(), 20ms)
                                              : runnel::with_cancel(runnel::background());
                 runnel::wait_group wg;
                 // One at a time, or they would serve one another.
                 wg.go([&] {
                     auto p = std::make_unique<int>(7);
-                    require(ch.send(ctx, std::move(p)) == reason, "another outcome of send");
-                    require(clock::now() == start + 20ms, "send ended at another moment");
-                    require(p && *p == 7, "the value was moved");
-                    require(ch.recv(ctx).status() == reason, "another outcome of recv");
+                    require(ch.send(ctx, std::move(p)) == reason,
+                            "send tells the context's reason");
+                    since.require_passed(20ms, "send ends with its context");
+                    require(p && *p == 7, "the value stays with its sender");
+                    require(ch.recv(ctx).status() == reason,
+                            "recv with a context that is done tells its reason");
                 });
                 runnel::sleep_for(20ms);
                 if (!by_deadline) ctx.cancel();
@@ -177,15 +179,14 @@ TEST_CASE("a context ends an operation that waits, and the value stays with its 
                 const auto again = by_deadline ? runnel::with_timeout(runnel::background(), 20ms)
                                                : runnel::with_cancel(runnel::background());
                 wg.go([&] {
-                    require(ch.recv(again).status() == reason, "another outcome of recv");
-                    require(clock::now() == start + 40ms, "recv ended at another moment");
+                    require(ch.recv(again).status() == reason, "recv tells the context's reason");
+                    since.require_passed(40ms, "recv ends with its context");
                 });
                 runnel::sleep_for(20ms);
                 if (!by_deadline) again.cancel();
                 wg.wait();
             }
         });
-        CHECK(seen.seeds > 0);
     }
 }
 

@@ -39,7 +39,9 @@ using runnel::errc;
 using runnel::op_status;
 using runnel::testing::explore;
 using runnel::testing::wait_idle;
+using test::on_seeds;
 using test::require;
+using test::stopwatch;
 
 constexpr auto never = std::chrono::hours(24 * 365);
 
@@ -64,30 +66,31 @@ bool is_open(const context& ctx) {
 
 TEST_CASE("a context is done when its deadline has come, and not a nanosecond before",
           "[context][deadline][C-264]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         const cancel_context timed = with_timeout(background(), 5ms);
-        const cancel_context fixed = with_deadline(background(), start + 5ms);
-        require(timed.deadline() == start + 5ms && fixed.deadline() == start + 5ms,
-                "another deadline");
+        const cancel_context fixed = with_deadline(background(), since.start() + 5ms);
+        require(timed.deadline() == since.start() + 5ms && fixed.deadline() == since.start() + 5ms,
+                "both tell their deadline");
         const cancel_context child = with_cancel(timed);
-        runnel::sleep_until(start + 5ms - 1ns);
-        require(is_open(timed) && is_open(child) && is_open(fixed), "ended early");
-        require(!child.done().recv().has_value(), "a value");
-        require(!fixed.done().recv().has_value(), "a value");
-        require(clock::now() == start + 5ms, "ended late");
+        runnel::sleep_until(since.start() + 5ms - 1ns);
+        require(is_open(timed) && is_open(child) && is_open(fixed),
+                "all are open a nanosecond before");
+        require(!child.done().recv().has_value(), "the child's channel is closed");
+        require(!fixed.done().recv().has_value(), "the other one's channel is closed");
+        since.require_passed(5ms, "they end at the deadline");
         for (const context& ctx : {context(timed), context(child), context(fixed)}) {
-            require(is_done(ctx, exceeded) && ctx.cause() == exceeded, "not a timeout");
+            require(is_done(ctx, exceeded) && ctx.cause() == exceeded,
+                    "a timeout, seen from every side");
         }
         timed.cancel(std::make_error_code(std::errc::io_error));
         require(timed.err() == exceeded && timed.cause() == exceeded, "the first one wins");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("a context ends with the earliest deadline on its way up", "[context][deadline][C-265]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         const cancel_context outer = with_timeout(background(), 1h);
         const cancel_context later = with_timeout(outer, 2h);
         const cancel_context sooner = with_timeout(later, 30min);
@@ -95,11 +98,12 @@ TEST_CASE("a context ends with the earliest deadline on its way up", "[context][
         const context free = without_cancel(sooner);
         runnel::wait_group wg;
         const auto ends_after = [&](const context& ctx, std::chrono::minutes d) {
-            require(ctx.deadline() == start + d, "another deadline");
+            require(ctx.deadline() == since.start() + d,
+                    "it tells the earliest deadline on its way up");
             wg.go([=] {
                 ctx.done().recv();
-                require(clock::now() == start + d, "not at its deadline");
-                require(is_done(ctx, exceeded), "not a timeout");
+                since.require_passed(d, "it ends at that deadline");
+                require(is_done(ctx, exceeded), "a timeout");
             });
         };
         ends_after(outer, 1h);
@@ -107,43 +111,41 @@ TEST_CASE("a context ends with the earliest deadline on its way up", "[context][
         ends_after(sooner, 30min);
         ends_after(plain, 30min);
         runnel::sleep_for(30min + 1ns);
-        require(is_open(outer) && is_open(later), "a child's deadline ended its parent");
+        require(is_open(outer) && is_open(later), "a child's deadline leaves its parents open");
         wg.wait();
         runnel::sleep_for(2h);
-        require(!free.err() && !free.deadline(), "not cut off");
+        require(!free.err() && !free.deadline(),
+                "what is cut off has neither an error nor a deadline");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("the largest timeouts are for ever", "[context][deadline]") {
-    const auto seen = explore(10, [] {
+    on_seeds([] {
         const cancel_context a = with_timeout(background(), std::chrono::nanoseconds::max());
         const cancel_context b = with_timeout(background(), std::chrono::hours::max());
         const cancel_context c = with_deadline(background(), clock::time_point::max());
         const cancel_context d = with_timeout(background(), std::chrono::duration<double>(1e300));
         runnel::sleep_for(200 * never);
         for (const context& ctx : {context(a), context(b), context(c), context(d)}) {
-            require(is_open(ctx), "ended");
-            require(ctx.deadline().has_value(), "no deadline");
+            require(is_open(ctx), "it is open after 200 years");
+            require(ctx.deadline().has_value(), "it has a deadline");
         }
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("a context that was cancelled in time has no deadline to come", "[context][deadline]") {
-    const auto seen = explore(50, [] {
+    on_seeds([] {
         const cancel_context ctx = with_timeout(background(), 1h);
         const cancel_context child = with_timeout(ctx, 30min);
         std::atomic<int> calls{0};
         runnel::after_func(child, [&] { ++calls; });
         runnel::sleep_for(30min - 1ns);
         ctx.cancel();
-        require(is_done(ctx, canceled) && is_done(child, canceled), "not cancelled");
+        require(is_done(ctx, canceled) && is_done(child, canceled), "both are cancelled");
         runnel::sleep_for(2h);
-        require(is_done(ctx, canceled) && is_done(child, canceled), "it ended once more");
-        require(calls == 1, "not called once");
+        require(is_done(ctx, canceled) && is_done(child, canceled), "both stay cancelled");
+        require(calls == 1, "the function is called once");
     });
-    CHECK(seen.seeds > 0);
 }
 
 // ---- 2. who is woken ----
@@ -152,8 +154,8 @@ TEST_CASE("a deadline or a cancellation wakes whoever waits, at its moment", "[c
     for (const bool by_deadline : {true, false}) {
         INFO("by its deadline: " << by_deadline);
         const op_status reason = by_deadline ? op_status::timeout : op_status::canceled;
-        const auto seen = explore(50, [&] {
-            const auto start = clock::now();
+        on_seeds([&] {
+            const stopwatch since;
             const cancel_context root =
                 by_deadline ? with_timeout(background(), 1h) : with_cancel(background());
             const cancel_context middle = with_cancel(root);
@@ -168,9 +170,10 @@ TEST_CASE("a deadline or a cancellation wakes whoever waits, at its moment", "[c
             runnel::wait_group wg;
             const auto waits = [&](auto f) {
                 wg.go([&, f] {
-                    require(f(), "another outcome");
-                    require(clock::now() == start + 1h, "at another moment");
-                    require(leaf.err() == (by_deadline ? exceeded : canceled), "another reason");
+                    require(f(), "whoever waits is told of the end");
+                    since.require_passed(1h, "whoever waits is woken at that moment");
+                    require(leaf.err() == (by_deadline ? exceeded : canceled),
+                            "the leaf ends for the root's reason");
                     ++woken;
                 });
             };
@@ -183,32 +186,34 @@ TEST_CASE("a deadline or a cancellation wakes whoever waits, at its moment", "[c
                 return runnel::select(runnel::recv(silent), runnel::done(leaf, [] {})) == 1;
             });
             runnel::sleep_for(1h - 1ns);
-            require(woken == 0, "woken early");
-            require(test::parked() == 6, "they do not wait");
+            require(woken == 0, "nobody is woken before");
+            require(test::parked() == 6, "all six wait");
             runnel::sleep_for(1ns);
             if (!by_deadline) root.cancel();
             wg.wait();
-            require(woken == 6, "not all are woken");
+            require(woken == 6, "all six are woken");
             others.done();
         });
-        CHECK(seen.seeds > 0);
     }
 }
 
 TEST_CASE("operations on a nil channel end with their context", "[context][cancel]") {
-    const auto seen = explore(20, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         const cancel_context ctx = with_timeout(background(), 2ms);
         runnel::wait_group wg;
-        wg.go([&] { require(runnel::chan<int>().send(ctx, 1) == op_status::timeout, "sent"); });
-        require(runnel::chan<int>().recv(ctx).status() == op_status::timeout, "received");
+        wg.go([&] {
+            require(runnel::chan<int>().send(ctx, 1) == op_status::timeout, "send times out");
+        });
+        require(runnel::chan<int>().recv(ctx).status() == op_status::timeout, "recv times out");
         wg.wait();
-        require(clock::now() == start + 2ms, "at another moment");
-        require(runnel::chan<int>().recv(ctx).status() == op_status::timeout, "received");
-        require(runnel::chan<int>().send(ctx, 1) == op_status::timeout, "sent");
-        require(clock::now() == start + 2ms, "a context that is done was waited for");
+        since.require_passed(2ms, "both end at the deadline");
+        require(runnel::chan<int>().recv(ctx).status() == op_status::timeout,
+                "recv with a context that is done times out");
+        require(runnel::chan<int>().send(ctx, 1) == op_status::timeout,
+                "send with a context that is done times out");
+        since.require_passed(2ms, "they do so at once");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("of a deadline and a cancellation at one moment either wins, and wholly",
@@ -216,7 +221,7 @@ TEST_CASE("of a deadline and a cancellation at one moment either wins, and wholl
     const auto io = std::make_error_code(std::errc::io_error);
     std::set<bool> by_deadline;
     explore(100, [&] {
-        const auto start = clock::now();
+        const stopwatch since;
         const cancel_context ctx = with_timeout(background(), 1s);
         const cancel_context child = with_cancel(ctx);
         const auto silent = runnel::make_chan<int>();
@@ -226,14 +231,15 @@ TEST_CASE("of a deadline and a cancellation at one moment either wins, and wholl
             ctx.cancel(io);
         });
         const op_status status = silent.recv(child).status();
-        require(clock::now() == start + 1s, "at another moment");
+        since.require_passed(1s, "recv ends at that moment");
         const bool timed_out = ctx.err() == exceeded;
         require(status == (timed_out ? op_status::timeout : op_status::canceled),
-                "another reason than the context's");
+                "recv tells the context's reason");
         wg.wait();
         for (const context& c : {context(ctx), context(child)}) {
-            require(is_done(c, timed_out ? exceeded : canceled), "another reason afterwards");
-            require(c.cause() == (timed_out ? exceeded : io), "the loser's cause");
+            require(is_done(c, timed_out ? exceeded : canceled),
+                    "both contexts end for that reason");
+            require(c.cause() == (timed_out ? exceeded : io), "the cause is the winner's");
         }
         by_deadline.insert(timed_out);
     });
@@ -256,9 +262,11 @@ TEST_CASE("a value that is sent at the moment of the deadline is received or kep
         const auto got = ch.recv(ctx);
         wg.wait();
         require(got.status() == op_status::ok || got.status() == op_status::timeout,
-                "another outcome");
-        require(got.has_value() == (sent == op_status::ok), "the two do not agree");
-        require((got ? got->value : v.value) == 7, "lost");
+                "recv succeeds or times out");
+        require(got.has_value() == (sent == op_status::ok),
+                "a value is received if it was sent, and only then");
+        require((got ? got->value : v.value) == 7,
+                "the receiver has the value, or the sender has kept it");
         received.insert(got.has_value());
     });
     CHECK(received == std::set<bool>{false, true});
@@ -268,22 +276,22 @@ TEST_CASE("a value that is sent at the moment of the deadline is received or kep
 
 TEST_CASE("after_func calls in a goroutine of its own once the context is done",
           "[context][after_func][C-277][C-279]") {
-    const auto seen = explore(50, [] {
+    on_seeds([] {
         static const runnel::context_key<int> key;
-        const auto start = clock::now();
+        const stopwatch since;
         const cancel_context ctx = with_cancel(background());
         const auto ran = runnel::make_chan<std::uint64_t>(1);
         auto handle = runnel::after_func(with_value(ctx, key, 1), [&, ran] {
-            require(ctx.err() == canceled, "called before the context was done");
+            require(ctx.err() == canceled, "the context is cancelled when the function is called");
             ran << runnel::goroutine_id();
         });
         runnel::sleep_for(100h);
-        require(ran.len() == 0, "called early");
+        require(ran.len() == 0, "no call before the cancellation");
         ctx.cancel();
         wait_idle();
-        require(ran.len() == 1, "not called at once");
-        require(*ran.recv() != runnel::goroutine_id(), "not in a goroutine of its own");
-        require(!handle.stop(), "stopped, though it was called");
+        require(ran.len() == 1, "called at once");
+        require(*ran.recv() != runnel::goroutine_id(), "in a goroutine of its own");
+        require(!handle.stop(), "what has been called cannot be stopped");
 
         // At once if it is done. A cancellation waits for none of them.
         const cancel_context parent = with_cancel(ctx);
@@ -293,23 +301,22 @@ TEST_CASE("after_func calls in a goroutine of its own once the context is done",
         };
         auto late = runnel::after_func(ctx, takes_an_hour);
         wait_idle();
-        require(!late.stop(), "stopped, though it runs");
+        require(!late.stop(), "what runs cannot be stopped");
         parent.cancel();
-        require(clock::now() == start + 100h, "waited for a function");
+        since.require_passed(100h, "a cancellation waits for no function");
         ran.recv();
-        require(clock::now() == start + 101h, "not called at once");
+        since.require_passed(101h, "it was called at once and took its hour");
 
         const cancel_context timed = with_timeout(background(), 1h);
         static_cast<void>(runnel::after_func(timed, [&, ran] {
-            require(timed.err() == exceeded, "not a timeout");
-            require(clock::now() == start + 102h, "not called at the deadline");
+            require(timed.err() == exceeded, "a timeout");
+            since.require_passed(102h, "called at the deadline");
             ran << 2;
         }));
-        require(*ran.recv() == 2, "not called");
+        require(*ran.recv() == 2, "the one with a deadline is called");
         runnel::sleep_for(100h);
-        require(ran.len() == 0, "called twice");
+        require(ran.len() == 0, "no function is called twice");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("a function that is stopped at the moment of the deadline is called or was stopped",
@@ -322,8 +329,8 @@ TEST_CASE("a function that is stopped at the moment of the deadline is called or
         runnel::sleep_for(1s);
         const bool kept = handle.stop();
         runnel::sleep_for(1h);
-        require(calls == (kept ? 0 : 1), "neither, or both");
-        require(!handle.stop(), "stopped twice");
+        require(calls == (kept ? 0 : 1), "it is called unless it was stopped, and only then");
+        require(!handle.stop(), "a second stop says no");
         stopped.insert(kept);
     });
     CHECK(stopped == std::set<bool>{false, true});
@@ -334,17 +341,16 @@ TEST_CASE("a function that is stopped at the moment of the deadline is called or
 TEST_CASE("after a timeout the callbacks run in a goroutine", "[context][stop_token]") {
     // It outlives its run: its destructor takes goroutines of one thread for one, and would not wait for the call.
     std::optional<std::stop_callback<std::function<void()>>> on_leaf;
-    const auto seen = explore(50, [&] {
-        const auto start = clock::now();
+    on_seeds([&] {
+        const stopwatch since;
         const auto ran = runnel::make_chan<bool>(1);
         const cancel_context ctx = with_timeout(background(), 1ms);
         const cancel_context leaf = with_cancel(ctx);
         on_leaf.emplace(leaf.stop_token(), [ran] { ran << runnel::in_goroutine(); });
-        require(*ran.recv(), "not in a goroutine");
-        require(clock::now() == start + 1ms, "not at the deadline");
-        require(is_done(leaf, exceeded), "not a timeout");
+        require(*ran.recv(), "the callback runs in a goroutine");
+        since.require_passed(1ms, "it runs at the deadline");
+        require(is_done(leaf, exceeded), "a timeout");
     });
-    CHECK(seen.seeds > 0);
 }
 
 }  // namespace

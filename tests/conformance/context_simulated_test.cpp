@@ -35,7 +35,9 @@ using runnel::testing::explore;
 using runnel::testing::simulate;
 using test::canceled;
 using test::exceeded;
+using test::on_seeds;
 using test::require;
+using test::stopwatch;
 
 constexpr auto never = std::chrono::hours(24 * 365);
 
@@ -55,15 +57,15 @@ struct wrapper {
 }  // namespace
 
 TEST_CASE("background and todo are never done", "[C-253]") {
-    const auto seen = explore(10, [] {
+    on_seeds([] {
         for (const context& ctx : {background(), runnel::todo()}) {
-            require(!ctx.done(), "a channel");
-            require(runnel::select(runnel::done(ctx), runnel::timeout(100 * never)) == 1, "done");
-            require(!ctx.err(), "an error");
-            require(to_string(ctx) == "background", "another description");
+            require(!ctx.done(), "it has no channel");
+            require(runnel::select(runnel::done(ctx), runnel::timeout(100 * never)) == 1,
+                    "it is not done in a hundred years");
+            require(!ctx.err(), "it has no error");
+            require(to_string(ctx) == "background", "it is described as background");
         }
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("whoever sees an error finds the channel closed, and the other way round", "[C-255]") {
@@ -86,8 +88,9 @@ TEST_CASE("whoever sees an error finds the channel closed, and the other way rou
                         return;
                     }
                     ++late;
-                    require(is_closed(seen), "an error, but the channel is open");
-                    require(seen.err() && seen.cause(), "the channel is closed, but no error");
+                    require(is_closed(seen), "whoever sees the end finds the channel closed");
+                    require(seen.err() && seen.cause(),
+                            "whoever sees the end finds an error and a cause");
                 });
             }
             runnel::sleep_for(20us);
@@ -151,19 +154,20 @@ TEST_CASE("random layers: values are seen before and after, any layer ends the l
                 }
                 return true;
             };
-            require(values_seen(), "no values before");
+            require(values_seen(), "the leaf has the values before");
             if (!by_timeout) {
                 runnel::sleep_for(1h - 1ns);
-                require(!leaf.err() && !is_closed(leaf), "not open");
+                require(!leaf.err() && !is_closed(leaf), "the leaf is open before");
                 owners[random() % owners.size()].cancel();
-                require(leaf.err() == canceled && is_closed(leaf), "not ended by a layer");
+                require(leaf.err() == canceled && is_closed(leaf),
+                        "a layer's cancellation ends the leaf");
             } else {
-                require(leaf.deadline() == deadline, "not the earliest deadline");
+                require(leaf.deadline() == deadline, "the leaf tells the earliest deadline");
                 leaf.done().recv();
-                require(clock::now() == deadline, "not at the earliest deadline");
-                require(leaf.err() == exceeded, "not ended by a deadline");
+                require(clock::now() == deadline, "the leaf ends at the earliest deadline");
+                require(leaf.err() == exceeded, "a timeout");
             }
-            require(values_seen(), "no values afterwards");
+            require(values_seen(), "the leaf has the values afterwards");
             ++ended;
         });
     }
@@ -171,115 +175,111 @@ TEST_CASE("random layers: values are seen before and after, any layer ends the l
 }
 
 TEST_CASE("a deadline ends a context, also through a wrapper and a child", "[C-264]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
-        const cancel_context timed = with_deadline(background(), start + 5ms);
-        require(timed.deadline() == start + 5ms, "another deadline");
+    on_seeds([] {
+        const stopwatch since;
+        const cancel_context timed = with_deadline(background(), since.start() + 5ms);
+        require(timed.deadline() == since.start() + 5ms, "it tells its deadline");
         const wrapper wrapped{timed};
         const cancel_context child = with_timeout(wrapped.inner, never);
         runnel::wait_group wg;
         wg.go([&] {
             child.done().recv();
-            require(clock::now() == start + 5ms, "a child at another moment");
-            require(child.err() == exceeded, "another error of a child");
+            since.require_passed(5ms, "the child ends at the deadline");
+            require(child.err() == exceeded, "the child's error is a timeout");
         });
         const auto r = runnel::make_chan<int>().recv(wrapped);
-        require(clock::now() == start + 5ms, "a wrapper at another moment");
-        require(r.status() == runnel::op_status::timeout, "another outcome through a wrapper");
+        since.require_passed(5ms, "recv through the wrapper ends at the deadline");
+        require(r.status() == runnel::op_status::timeout, "recv through the wrapper times out");
         wg.wait();
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("the earlier of two deadlines counts, and only it has a timer", "[C-265]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         const std::size_t before = armed();
         const cancel_context outer = with_timeout(background(), 10ms);
         const cancel_context inner = with_timeout(outer, never);
-        require(inner.deadline() == outer.deadline(), "not the parent's");
-        require(armed() == before + 1, "not one timer");
+        require(inner.deadline() == outer.deadline(), "the child tells its parent's deadline");
+        require(armed() == before + 1, "one timer for both");
         inner.done().recv();
-        require(clock::now() == start + 10ms, "not at the parent's deadline");
-        require(inner.err() == exceeded, "not a timeout");
+        since.require_passed(10ms, "the child ends at its parent's deadline");
+        require(inner.err() == exceeded, "a timeout");
 
         const cancel_context later = with_timeout(background(), never);
         const cancel_context sooner = with_timeout(later, 1ms);
-        require(armed() == before + 2, "not two timers");
+        require(armed() == before + 2, "a timer for each");
         sooner.done().recv();
-        require(clock::now() == start + 11ms, "not at its own deadline");
-        require(sooner.err() == exceeded && !later.err(), "not the child's alone");
-        require(armed() == before + 1, "the parent's timer does not go on");
+        since.require_passed(11ms, "the child ends at its own deadline");
+        require(sooner.err() == exceeded && !later.err(), "the child alone times out");
+        require(armed() == before + 1, "the parent's timer goes on");
         later.done().recv();
-        require(clock::now() == start + 10ms + never, "not at the later deadline");
-        require(armed() == before, "a timer is left");
+        since.require_passed(10ms + never, "the parent ends at its own deadline");
+        require(armed() == before, "no timer is left");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("cancelled in time it is a cancellation, at the deadline too", "[C-266]") {
-    const auto seen = explore(50, [] {
+    on_seeds([] {
         const cancel_context timed = with_timeout(background(), 1h);
         const cancel_context child = with_cancel(timed);
         runnel::sleep_for(1h - 1ns);
-        require(!timed.err() && !child.err(), "ended early");
+        require(!timed.err() && !child.err(), "both are open a nanosecond before");
         timed.cancel();
-        require(armed() == 0, "a timer is left");
+        require(armed() == 0, "no timer is left");
         for (int i = 0; i < 2; ++i) {
-            require(timed.err() == canceled && child.err() == canceled, "not cancelled");
+            require(timed.err() == canceled && child.err() == canceled,
+                    "both are cancelled, and stay so");
             runnel::sleep_for(2h);
         }
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("err and cause of each way to end, and when", "[C-272]") {
     for (const test::way_to_end& r : test::ways_to_end()) {
         INFO(r.name);
-        const auto seen = explore(20, [&] {
-            const auto start = clock::now();
+        on_seeds([&] {
+            const stopwatch since;
             const context ctx = r.make();
-            require(clock::now() == start + r.takes, "at another moment");
+            since.require_passed(r.takes, "it takes as long as the table says");
             for (int i = 0; i < 2; ++i) {
-                require(ctx.err() == r.err, "another error");
-                require(ctx.cause() == r.cause, "another cause");
+                require(ctx.err() == r.err, "its error is as the table says");
+                require(ctx.cause() == r.cause, "its cause is as the table says");
                 runnel::sleep_for(2 * never);  // nothing comes later
             }
         });
-        CHECK(seen.seeds > 0);
     }
 }
 
 TEST_CASE("after_func: after a cancellation, after a timeout, at once", "[C-277]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         const auto called = runnel::make_chan<std::error_code>();
         const auto calls_on = [&](const context& ctx) {
             return runnel::after_func(ctx, [ctx, called] { called << ctx.err(); });
         };
         const cancel_context by_hand = with_cancel(background());
         calls_on(by_hand);
-        require(!called.recv_for(1h), "called before");
+        require(!called.recv_for(1h), "no call before the cancellation");
         by_hand.cancel();
-        require(*called.recv() == canceled, "not after a cancellation");
-        require(clock::now() == start + 1h, "not at the cancellation");
+        require(*called.recv() == canceled, "the call finds a cancellation");
+        since.require_passed(1h, "called at the cancellation");
 
         const cancel_context timed = with_timeout(background(), 1h);
         calls_on(timed);
-        require(*called.recv() == exceeded, "not after a timeout");
-        require(clock::now() == start + 2h, "not at the deadline");
+        require(*called.recv() == exceeded, "the call finds a timeout");
+        since.require_passed(2h, "called at the deadline");
 
         calls_on(by_hand);
-        require(*called.recv() == canceled, "not called");
-        require(clock::now() == start + 2h, "not at once");
-        require(!called.recv_for(1h), "called twice");
+        require(*called.recv() == canceled, "the call finds a cancellation");
+        since.require_passed(2h, "called at once");
+        require(!called.recv_for(1h), "no further call");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("after_func: cancel does not wait for the function", "[C-279]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         const cancel_context ctx = with_cancel(background());
         const auto ended = runnel::make_chan<bool>();
         static_cast<void>(runnel::after_func(ctx, [ended] {
@@ -287,10 +287,9 @@ TEST_CASE("after_func: cancel does not wait for the function", "[C-279]") {
             ended << true;
         }));
         ctx.cancel();
-        require(clock::now() == start, "cancel has waited");
-        require(!ended.recv_for(1h - 1ns), "the function does not run");
-        require(ended.recv().has_value(), "it does not end");
-        require(clock::now() == start + 1h, "it did not run at once");
+        since.require_passed(0s, "cancel does not wait");
+        require(!ended.recv_for(1h - 1ns), "the function has not ended before its hour");
+        require(ended.recv().has_value(), "it ends");
+        since.require_passed(1h, "it was called at once and took its hour");
     });
-    CHECK(seen.seeds > 0);
 }

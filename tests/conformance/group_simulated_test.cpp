@@ -22,11 +22,12 @@
 namespace {
 
 using namespace std::chrono_literals;
-using runnel::clock;
 using runnel::errc;
 using runnel::group;
 using runnel::testing::explore;
+using test::on_seeds;
 using test::require;
+using test::stopwatch;
 
 using flights = runnel::singleflight<std::string, std::string>;
 
@@ -45,8 +46,8 @@ std::error_code wait_for(group& g) {
 }  // namespace
 
 TEST_CASE("the context ends with the first error or when wait returns", "[C-314]") {
-    const auto seen = explore(50, [] {
-        const auto start = clock::now();
+    on_seeds([] {
+        const stopwatch since;
         {
             group g{runnel::background()};
             g.go([] {
@@ -58,33 +59,34 @@ TEST_CASE("the context ends with the first error or when wait returns", "[C-314]
                 return second_error;
             });
             g.context().done().recv();  // before anybody waits
-            require(clock::now() == start + 1h, "not with the first error");
-            require(wait_for(g) == first_error, "another error");
-            require(clock::now() == start + 2h, "not waited for the last");
+            since.require_passed(1h, "the context ends with the first error");
+            require(wait_for(g) == first_error, "wait throws the first error");
+            since.require_passed(2h, "wait returns with the last");
         }
         {
             group g{runnel::background()};
             g.go([] { return std::error_code(); });
-            require(!g.context().done().recv_for(100h), "ended without an error");
+            require(!g.context().done().recv_for(100h), "nothing is received");
             require(g.context().done().try_recv().status() == runnel::op_status::would_block,
-                    "not open");
-            require(!wait_for(g), "an error");
-            require(!g.context().done().recv().has_value(), "not done");
+                    "without an error the context stays open");
+            require(!wait_for(g), "wait throws nothing");
+            require(!g.context().done().recv().has_value(),
+                    "the context is done once wait has returned");
         }
         {
             group g{runnel::background()};
-            require(!g.context().err(), "not open");
+            require(!g.context().err(), "a new group's context is open");
             g.wait();
-            require(g.context().err() == errc::canceled, "not done, without any goroutine");
+            require(g.context().err() == errc::canceled,
+                    "wait cancels the context, also without any goroutine");
         }
-        require(clock::now() == start + 102h, "time was lost");
+        since.require_passed(102h, "nothing else takes time");
     });
-    CHECK(seen.seeds > 0);
 }
 
 TEST_CASE("no more than ten of 1025 run at once, and go waits", "[C-317]") {
     const auto seen = explore(6, [] {
-        const auto start = clock::now();
+        const stopwatch since;
         group g;
         g.set_limit(10);
         std::atomic<int> active{0};
@@ -97,10 +99,10 @@ TEST_CASE("no more than ten of 1025 run at once, and go waits", "[C-317]") {
                 return std::error_code();
             });
         }
-        require(clock::now() == start + 102h, "go did not wait for a place");
+        since.require_passed(102h, "go waits for a place");
         g.wait();
-        require(most == 10, "another number at once");
-        require(clock::now() == start + 103h, "ten at once take another time");
+        require(most == 10, "the most at once are ten");
+        since.require_passed(103h, "1025 by tens take 103 hours");
     });
     CHECK(seen.seeds > 0);
 }
@@ -108,7 +110,7 @@ TEST_CASE("no more than ten of 1025 run at once, and go waits", "[C-317]") {
 TEST_CASE("callers that come while a call runs share it", "[C-332]") {
     const auto seen = explore(100, [] {
         const int n = 10;
-        const auto start = clock::now();
+        const stopwatch since;
         flights sf;
         std::atomic<int> calls{0};
         std::atomic<int> shared{0};
@@ -118,8 +120,8 @@ TEST_CASE("callers that come while a call runs share it", "[C-332]") {
                 runnel::sleep_for(1h);
                 return std::string("bar");
             });
-            require(r.value == "bar", "another value");
-            require(clock::now() == start + 1h, "not at the end of the first call");
+            require(r.value == "bar", "all get the value of the one call");
+            since.require_passed(1h, "all return at the end of the first call");
             if (r.shared) ++shared;
         };
         runnel::wait_group wg;
@@ -132,9 +134,10 @@ TEST_CASE("callers that come while a call runs share it", "[C-332]") {
             });
         }
         wg.wait();
-        require(calls == 1, "not one call");
-        require(shared == n + 1, "not all say that they shared");
-        require(sf.run("key", [] { return "next"; }).value == "next", "the call is not over");
+        require(calls == 1, "the function is called once");
+        require(shared == n + 1, "all say that they shared");
+        require(sf.run("key", [] { return "next"; }).value == "next",
+                "whoever comes afterwards makes a new call");
     });
     CHECK(seen.seeds > 0);
 }
@@ -142,7 +145,7 @@ TEST_CASE("callers that come while a call runs share it", "[C-332]") {
 TEST_CASE("an exception reaches all callers, and none of them hangs", "[C-335]") {
     const auto seen = explore(100, [] {
         const int n = 5;
-        const auto start = clock::now();
+        const stopwatch since;
         flights sf;
         std::atomic<int> calls{0};
         std::atomic<int> caught{0};
@@ -159,12 +162,12 @@ TEST_CASE("an exception reaches all callers, and none of them hangs", "[C-335]")
                 } catch (const std::out_of_range& e) {
                     if (std::string(e.what()) == "invalid memory address") ++caught;
                 }
-                require(clock::now() == start + 1h, "not at the end of the call");
+                since.require_passed(1h, "all return at the end of the call");
             });
         }
         wg.wait();
-        require(calls == 1, "not one call");
-        require(caught == n, "not caught by all");
+        require(calls == 1, "the function is called once");
+        require(caught == n, "all catch the exception");
     });
     CHECK(seen.seeds > 0);
 }
