@@ -55,7 +55,7 @@ TEST_CASE("what random programs do on real workers under faults, they do in some
     std::uint64_t from =
         number_in("RUNNEL_SEED", 1 + number_in("RUNNEL_FAULT", 0) % 1'000'000 * 1000);
     sums s;
-    for (const std::size_t workers : {1, 2, 3, 8, 64}) {
+    for (const std::size_t workers : {1U, 2U, 3U, 8U, 64U}) {
         INFO("RUNNEL_FAULT=" << test::fault_seed() << ", " << workers << " workers");
         const test::procs limit(workers);
         {
