@@ -25,6 +25,7 @@
 #include <runnel/wait_group.hpp>
 
 #include "support/catch.hpp"
+#include "support/contexts.hpp"
 #include "support/simulated.hpp"
 #include "support/support.hpp"
 
@@ -39,28 +40,16 @@ using runnel::errc;
 using runnel::op_status;
 using runnel::testing::explore;
 using runnel::testing::wait_idle;
+using test::canceled;
+using test::exceeded;
+using test::is_closed;
+using test::is_done;
+using test::is_open;
 using test::on_seeds;
 using test::require;
 using test::stopwatch;
 
 constexpr auto never = std::chrono::hours(24 * 365);
-
-const std::error_code canceled = make_error_code(errc::canceled);
-const std::error_code exceeded = make_error_code(errc::deadline_exceeded);
-
-bool is_closed(const runnel::recv_chan<runnel::unit>& ch) {
-    return ch && ch.try_recv().status() == op_status::closed;
-}
-
-/// Done for `reason`, seen from every side.
-bool is_done(const context& ctx, const std::error_code& reason) {
-    return ctx.err() == reason && ctx.cause() && is_closed(ctx.done()) &&
-           ctx.stop_token().stop_requested();
-}
-bool is_open(const context& ctx) {
-    return !ctx.err() && !ctx.cause() && !is_closed(ctx.done()) &&
-           !ctx.stop_token().stop_requested();
-}
 
 // ---- 1. deadlines ----
 

@@ -27,7 +27,9 @@
 #include <runnel/wait_group.hpp>
 
 #include "support/catch.hpp"
+#include "support/contexts.hpp"
 #include "support/support.hpp"
+#include "support/timers.hpp"
 
 namespace {
 
@@ -38,6 +40,12 @@ using runnel::clock;
 using runnel::context;
 using runnel::errc;
 using runnel::op_status;
+using test::armed_timers;
+using test::canceled;
+using test::exceeded;
+using test::is_closed;
+using test::is_done;
+using test::is_open;
 
 static_assert(std::is_copy_constructible_v<context> && std::is_copy_assignable_v<context>);
 static_assert(std::is_nothrow_move_constructible_v<context>);
@@ -56,25 +64,7 @@ static_assert(
 
 constexpr auto never = std::chrono::hours(24 * 365);
 
-const std::error_code canceled = make_error_code(errc::canceled);
-const std::error_code exceeded = make_error_code(errc::deadline_exceeded);
 const std::error_code none;
-
-bool is_closed(const runnel::recv_chan<runnel::unit>& ch) {
-    return ch && ch.try_recv().status() == op_status::closed;
-}
-
-/// Done for `reason`, seen from every side.
-bool is_done(const context& ctx, const std::error_code& reason) {
-    return ctx.err() == reason && ctx.cause() && is_closed(ctx.done()) &&
-           ctx.stop_token().stop_requested();
-}
-bool is_open(const context& ctx) {
-    return !ctx.err() && !ctx.cause() && !is_closed(ctx.done()) &&
-           !ctx.stop_token().stop_requested();
-}
-
-std::size_t armed_timers() { return runnel::detail::this_scheduler().timer_count(); }
 
 // ---- 1. roots ----
 

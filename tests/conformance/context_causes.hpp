@@ -9,10 +9,10 @@
 
 #include <runnel/context.hpp>
 
+#include "support/contexts.hpp"
+
 namespace test {
 
-inline const std::error_code canceled = make_error_code(runnel::errc::canceled);
-inline const std::error_code exceeded = make_error_code(runnel::errc::deadline_exceeded);
 inline const std::error_code of_parent = std::make_error_code(std::errc::io_error);
 inline const std::error_code of_child = std::make_error_code(std::errc::broken_pipe);
 

@@ -9,7 +9,9 @@
 #include <runnel/time.hpp>
 
 #include "support/catch.hpp"
+#include "support/contexts.hpp"
 #include "support/support.hpp"
+#include "support/timers.hpp"
 
 namespace {
 
@@ -18,13 +20,11 @@ using runnel::background;
 using runnel::cancel_context;
 using runnel::clock;
 using runnel::context;
-using runnel::errc;
+using test::armed_timers;
+using test::canceled;
+using test::exceeded;
 
-const std::error_code canceled = make_error_code(errc::canceled);
-const std::error_code exceeded = make_error_code(errc::deadline_exceeded);
 constexpr auto never = std::chrono::hours(24 * 365);
-
-std::size_t armed() { return runnel::detail::this_scheduler().timer_count(); }
 
 }  // namespace
 
@@ -57,13 +57,13 @@ TEST_CASE("no sum of now and a timeout overflows", "[C-264]") {
 TEST_CASE("cancelled in time it is a cancellation, and the timer goes", "[C-266]") {
     test::expectations expected;
     test::on_workers([&] {
-        const std::size_t before = armed();
+        const std::size_t before = armed_timers();
         const cancel_context timed = with_timeout(background(), never);
         const cancel_context child = with_cancel(timed);
-        expected.check_eq(armed(), before + 1, "a timer");
+        expected.check_eq(armed_timers(), before + 1, "a timer");
         timed.cancel();
         expected.check(timed.err() == canceled && child.err() == canceled, "cancelled");
-        expected.check_eq(armed(), before, "no timer");
+        expected.check_eq(armed_timers(), before, "no timer");
     });
     expected.verify();
 }

@@ -21,8 +21,10 @@
 
 #include "conformance/context_causes.hpp"
 #include "support/catch.hpp"
+#include "support/contexts.hpp"
 #include "support/simulated.hpp"
 #include "support/support.hpp"
+#include "support/timers.hpp"
 
 namespace {
 
@@ -33,19 +35,15 @@ using runnel::clock;
 using runnel::context;
 using runnel::testing::explore;
 using runnel::testing::simulate;
+using test::armed_timers;
 using test::canceled;
 using test::exceeded;
+using test::is_closed;
 using test::on_seeds;
 using test::require;
 using test::stopwatch;
 
 constexpr auto never = std::chrono::hours(24 * 365);
-
-std::size_t armed() { return runnel::detail::this_scheduler().timer_count(); }
-
-bool is_closed(const context& ctx) {
-    return ctx.done() && ctx.done().try_recv().status() == runnel::op_status::closed;
-}
 
 /// Like a context of somebody else's: it hands on what it wraps.
 struct wrapper {
@@ -197,25 +195,25 @@ TEST_CASE("a deadline ends a context, also through a wrapper and a child", "[C-2
 TEST_CASE("the earlier of two deadlines counts, and only it has a timer", "[C-265]") {
     on_seeds([] {
         const stopwatch since;
-        const std::size_t before = armed();
+        const std::size_t before = armed_timers();
         const cancel_context outer = with_timeout(background(), 10ms);
         const cancel_context inner = with_timeout(outer, never);
         require(inner.deadline() == outer.deadline(), "the child tells its parent's deadline");
-        require(armed() == before + 1, "one timer for both");
+        require(armed_timers() == before + 1, "one timer for both");
         inner.done().recv();
         since.require_passed(10ms, "the child ends at its parent's deadline");
         require(inner.err() == exceeded, "a timeout");
 
         const cancel_context later = with_timeout(background(), never);
         const cancel_context sooner = with_timeout(later, 1ms);
-        require(armed() == before + 2, "a timer for each");
+        require(armed_timers() == before + 2, "a timer for each");
         sooner.done().recv();
         since.require_passed(11ms, "the child ends at its own deadline");
         require(sooner.err() == exceeded && !later.err(), "the child alone times out");
-        require(armed() == before + 1, "the parent's timer goes on");
+        require(armed_timers() == before + 1, "the parent's timer goes on");
         later.done().recv();
         since.require_passed(10ms + never, "the parent ends at its own deadline");
-        require(armed() == before, "no timer is left");
+        require(armed_timers() == before, "no timer is left");
     });
 }
 
@@ -226,7 +224,7 @@ TEST_CASE("cancelled in time it is a cancellation, at the deadline too", "[C-266
         runnel::sleep_for(1h - 1ns);
         require(!timed.err() && !child.err(), "both are open a nanosecond before");
         timed.cancel();
-        require(armed() == 0, "no timer is left");
+        require(armed_timers() == 0, "no timer is left");
         for (int i = 0; i < 2; ++i) {
             require(timed.err() == canceled && child.err() == canceled,
                     "both are cancelled, and stay so");

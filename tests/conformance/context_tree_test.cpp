@@ -17,6 +17,7 @@
 #include <runnel/wait_group.hpp>
 
 #include "support/catch.hpp"
+#include "support/contexts.hpp"
 #include "support/support.hpp"
 
 namespace {
@@ -25,14 +26,10 @@ using namespace std::chrono_literals;
 using runnel::background;
 using runnel::cancel_context;
 using runnel::context;
-using runnel::errc;
+using test::canceled;
+using test::is_closed;
 
-const std::error_code canceled = make_error_code(errc::canceled);
 constexpr auto never = std::chrono::hours(24 * 365);
-
-bool is_closed(const context& ctx) {
-    return ctx.done() && ctx.done().try_recv().status() == runnel::op_status::closed;
-}
 
 }  // namespace
 

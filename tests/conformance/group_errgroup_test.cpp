@@ -11,6 +11,7 @@
 #include <runnel/go.hpp>
 #include <runnel/group.hpp>
 
+#include "conformance/group_helpers.hpp"
 #include "support/catch.hpp"
 #include "support/support.hpp"
 
@@ -18,18 +19,9 @@ namespace {
 
 using runnel::errc;
 using runnel::group;
-
-const std::error_code first_error = std::make_error_code(std::errc::io_error);
-const std::error_code second_error = std::make_error_code(std::errc::broken_pipe);
-
-std::error_code wait_for(group& g) {
-    try {
-        g.wait();
-        return {};
-    } catch (const std::system_error& e) {
-        return e.code();
-    }
-}
+using test::first_error;
+using test::second_error;
+using test::wait_for;
 
 }  // namespace
 

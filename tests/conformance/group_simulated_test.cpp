@@ -16,6 +16,7 @@
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
 
+#include "conformance/group_helpers.hpp"
 #include "support/catch.hpp"
 #include "support/simulated.hpp"
 
@@ -25,23 +26,14 @@ using namespace std::chrono_literals;
 using runnel::errc;
 using runnel::group;
 using runnel::testing::explore;
+using test::first_error;
 using test::on_seeds;
 using test::require;
+using test::second_error;
 using test::stopwatch;
+using test::wait_for;
 
 using flights = runnel::singleflight<std::string, std::string>;
-
-const std::error_code first_error = std::make_error_code(std::errc::io_error);
-const std::error_code second_error = std::make_error_code(std::errc::broken_pipe);
-
-std::error_code wait_for(group& g) {
-    try {
-        g.wait();
-        return {};
-    } catch (const std::system_error& e) {
-        return e.code();
-    }
-}
 
 }  // namespace
 

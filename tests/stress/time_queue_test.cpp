@@ -19,15 +19,15 @@
 
 #include "support/catch.hpp"
 #include "support/support.hpp"
+#include "support/timers.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using runnel::clock;
+using test::armed_timers;
 
 constexpr auto never = std::chrono::hours(24 * 365);
-
-std::size_t armed() { return runnel::detail::this_scheduler().timer_count(); }
 
 void spin_for(std::chrono::nanoseconds d) {
     const auto end = clock::now() + d;
@@ -44,7 +44,7 @@ TEST_CASE("handles dropped at the moment of expiry", "[stress][bug-21]") {
     const int rounds = test::scale(20'000);
     test::expectations expected;
     test::on_workers([&] {
-        const std::size_t before = armed();
+        const std::size_t before = armed_timers();
         std::atomic<long> received{0};
         const auto drop = [&](std::uint64_t who) {
             std::mt19937_64 random(test::seed() + who);
@@ -81,7 +81,7 @@ TEST_CASE("handles dropped at the moment of expiry", "[stress][bug-21]") {
         std::thread foreign([&] { drop(7); });
         wg.wait();
         foreign.join();
-        expected.check_eq(armed(), before, "timers that are left");
+        expected.check_eq(armed_timers(), before, "timers that are left");
         expected.check(runnel::after(1us).recv().has_value(), "the queue works");
     });
     expected.verify();
@@ -91,7 +91,7 @@ TEST_CASE("a million timers set and cancelled leave the queue as it was", "[stre
     const int rounds = test::scale(250'000);
     test::expectations expected;
     test::on_workers([&] {
-        const std::size_t before = armed();
+        const std::size_t before = armed_timers();
         std::atomic<std::size_t> most{0};
         const auto work = [&](std::uint64_t who) {
             std::mt19937_64 random(test::seed() + who);
@@ -110,7 +110,7 @@ TEST_CASE("a million timers set and cancelled leave the queue as it was", "[stre
                     }
                 }
                 if (i % 256 == 0) {
-                    const std::size_t now = armed();
+                    const std::size_t now = armed_timers();
                     if (now > most) most = now;
                     runnel::yield();
                 }
@@ -123,7 +123,7 @@ TEST_CASE("a million timers set and cancelled leave the queue as it was", "[stre
         wg.wait();
         foreign.join();
         expected.check(most < before + 20, "never more than are in use");
-        expected.check_eq(armed(), before, "none is left");
+        expected.check_eq(armed_timers(), before, "none is left");
     });
     expected.verify();
 }

@@ -8,15 +8,15 @@
 
 namespace test {
 
+inline std::size_t armed_timers() { return runnel::detail::this_scheduler().timer_count(); }
+
 /// Counts from where it was made: the timers of goroutines that an earlier run left behind stay armed.
 class timers_since {
 public:
-    std::size_t count() const { return armed() - before_; }
+    std::size_t count() const { return armed_timers() - before_; }
 
 private:
-    static std::size_t armed() { return runnel::detail::this_scheduler().timer_count(); }
-
-    std::size_t before_ = armed();
+    std::size_t before_ = armed_timers();
 };
 
 }  // namespace test
