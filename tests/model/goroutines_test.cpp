@@ -22,7 +22,7 @@ namespace {
 using namespace runnel::detail;
 using namespace std::chrono_literals;
 
-/// A goroutine that calls run(number) of its program.
+/// A goroutine that calls go(number) of its program.
 template <class Program>
 struct routine : model::work {
     Program* program = nullptr;

@@ -135,7 +135,7 @@ mutate(send_passes_receivers chan "what is sent*" "deadlock" detail/chan_core.hp
 mutate(tick_is_left timers "a timer that*" "a stale tick" detail/timer_chan.hpp
     "        return take_tick_back() || was;"
     "        return (!::model::mutated(\"tick_is_left\") && take_tick_back()) || was;")
-mutate(old_claim_fires timers "a timer that*" "a tick of before|two ticks|no tick has come" detail/timer_chan.hpp
+mutate(old_claim_fires timers "a timer that*" "a stale tick|two ticks|not set again and a tick" detail/timer_chan.hpp
     "        if (!armed_ || claimed_generation_.load(memory_order_relaxed) != generation_) return false;"
     "        if (!armed_ || (!::model::mutated(\"old_claim_fires\") &&
                         claimed_generation_.load(memory_order_relaxed) != generation_))
