@@ -858,17 +858,18 @@ TEST_CASE("stats tell what goes on", "[runtime][stats]") {
     const auto ch = make_chan<int>();
     std::atomic<bool> let_go{false};
     std::atomic<bool> inside{false};
-    rt.go([&] { ch.recv(); });
-    rt.go([&] { ch.recv_for(1h); });
     rt.go([&] {
         runnel::blocking([&] {
             inside = true;
             while (!let_go) std::this_thread::yield();
         });
     });
+    REQUIRE(test::eventually([&] { return inside.load(); }));
+    rt.go([&] { ch.recv(); });  // on another worker
+    rt.go([&] { ch.recv_for(1h); });
     REQUIRE(test::eventually([&] {
         const auto s = rt.stats();
-        return inside && s.timers == 1 && s.active_workers == 0;
+        return s.timers == 1 && s.runnable == 0 && s.active_workers == 0;
     }));
     const auto s = rt.stats();
     CHECK(s.max_procs == 2);
