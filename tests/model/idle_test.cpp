@@ -60,6 +60,65 @@ struct pushed_and_busy : scheduled<2> {
     }
 };
 
+/// One worker makes two runnable, so that the first has to go into its ring, and is busy with the second; the other
+/// was about to sleep.
+struct kicked_and_busy : scheduled<2> {
+    static constexpr int threads = 2;
+    work g[2];
+
+    explicit kicked_and_busy(bool looking) : scheduled(2) {
+        hold_places(2, looking ? 1 : 0);
+        workers[0].spinning = looking;
+        workers[1].queues_for = &s;
+        for (work& one : g) one.init(s);
+    }
+    void run(int me) {
+        worker& w = workers[me];
+        set_current_worker(&w);
+        if (me == 0) {
+            goroutine* found = nullptr;
+            do s.go_idle(&w);
+            while ((found = s.steal(&w, true)) == nullptr);
+            model::check(static_cast<work*>(found)->made == 1, "what was done before is not seen");
+            s.stop_spinning(&w);
+        } else {
+            for (work& one : g) {
+                one.made = 1;
+                s.ready(&one);
+            }
+            static_cast<void>(s.take_next(&w));  // it runs that one for long
+        }
+    }
+};
+
+/// One worker takes both from the global queue, and is busy with the first; the other was about to sleep.
+struct taken_and_busy : scheduled<2> {
+    static constexpr int threads = 2;
+    work g[2];
+
+    taken_and_busy() : scheduled(2) {
+        hold_places(2, 0);
+        workers[1].ticks.store(1);  // or it takes but one, for the sake of fairness
+        for (work& one : g) {
+            one.init(s);
+            s.inject_.push(&one);
+        }
+    }
+    void run(int me) {
+        worker& w = workers[me];
+        set_current_worker(&w);
+        if (me == 1) {
+            static_cast<void>(s.find_work(&w));
+            return;
+        }
+        goroutine* found = nullptr;
+        do s.go_idle(&w);
+        while ((found = s.take_injected(&w, 1)) == nullptr &&
+               (found = s.steal(&w, true)) == nullptr);
+        s.stop_spinning(&w);
+    }
+};
+
 /// Two workers go to sleep while two goroutines are made: whoever finds one wakes the next.
 struct two_workers : scheduled<2> {
     static constexpr int threads = 3;
@@ -95,6 +154,13 @@ TEST_CASE("ID-1: no worker sleeps while there is work",
     model::require_clean<pushed_and_busy>("[ID-1] a worker, a busy one", {.preemptions = 3}, false);
     model::require_clean<pushed_and_busy>("[ID-1] one that looks, a busy one", {.preemptions = 3},
                                           true);
+    for (const bool looking : {false, true}) {
+        model::require_clean<kicked_and_busy>(
+            "[ID-1] a worker, one that kicks and is busy",
+            {.preemptions = 2, .stale_reads = 1, .most_steps = 20'000}, looking);
+    }
+    model::require_clean<taken_and_busy>("[ID-1] a worker, one that takes two and is busy",
+                                         {.preemptions = 2});
     model::require_clean<two_workers>("[ID-1] two workers, a foreign thread",
                                       {.preemptions = 1, .stale_reads = 1});
 }

@@ -168,6 +168,24 @@ mutate(deadline_takes_all goroutines "a goroutine's deadline*" "deadlock|data ra
         else if (!s->claim(by_deadline)) return nullptr;
         return s->goroutine_;")
 endif()
+mutate(kicked_after idle "ID-1*" "deadlock" detail/scheduler.hpp
+    "            if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);"
+    "            if (::model::mutated(\"kicked_after\")) {
+                if (goroutine* late = w->next.exchange(g, memory_order_seq_cst); late != nullptr) push_local(w, late);
+                return wake_if_needed();
+            }
+            if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);")
+mutate(moves_silently idle "ID-1*" "deadlock" detail/scheduler.hpp
+    "            } else if (moves && !w->queue.empty()) {"
+    "            } else if (moves && !w->queue.empty() && !::model::mutated(\"moves_silently\")) {")
+mutate(looks_at_rings_first idle "ID-1*" "deadlock" detail/scheduler.hpp
+    "        const bool has_next = w->next.load(memory_order_seq_cst) != nullptr;"
+    "        if (::model::mutated(\"looks_at_rings_first\")) {
+            if (!w->queue.empty()) return true;
+            if (w == self ? w->next.load(memory_order_seq_cst) != nullptr : next_is_stale(w)) return true;
+            continue;
+        }
+        const bool has_next = w->next.load(memory_order_seq_cst) != nullptr;")
 mutate(no_second_look idle "ID-1*" "deadlock" detail/scheduler.hpp
     "    if (has_work(w)) wake_if_needed();
     RUNNEL_POINT(\"scheduler.idle.before_sleep\");"

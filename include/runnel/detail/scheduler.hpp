@@ -350,9 +350,10 @@ private:
     void enqueue(worker* w, goroutine* g, bool fresh) noexcept {
         if (RUNNEL_LIKELY(w != nullptr && w->queues_for == this) &&
             !RUNNEL_FAULT("scheduler.elsewhere")) {
-            // The last one made runnable runs first: its data is warm. [ID-1] by the exchange.
-            goroutine* kicked = w->next.exchange(g, memory_order_seq_cst);
-            if (kicked != nullptr) push_local(w, kicked);
+            // The last one made runnable runs first: its data is warm. The one before goes into the ring first:
+            // whoever sees `g` in its place, or that it has gone from there, sees that one in the ring.
+            if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);
+            w->next.store(g, memory_order_seq_cst);  // [ID-1]
         } else if (RUNNEL_UNLIKELY(conductor_ != nullptr)) {
             conductor_->made_runnable(w, g, fresh);
             return;
@@ -587,11 +588,16 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
             g = steal(w, true);
         }
         if (g == nullptr) g = pick_queued(w);
+        const bool moves = g == nullptr;
         if (g == nullptr) g = take_injected(w, batch);
         if (g == nullptr) g = steal(w, false);
         if (g == nullptr) g = search(w);
         if (g != nullptr) {
-            if (w->spinning) stop_spinning(w);
+            if (w->spinning) {
+                stop_spinning(w);
+            } else if (moves && !w->queue.empty()) {
+                fence_then_wake();  // [ID-1] what came into our ring was in no queue on its way
+            }
             return g;
         }
         go_idle(w);
@@ -683,9 +689,10 @@ inline bool scheduler::has_work(const worker* self) const noexcept {
     for (std::uint32_t i = 0; i < n; ++i) {
         worker* w = worker_at(i);
         if (w == nullptr) continue;
+        // Before the ring, into which it may be pushed: see enqueue().
+        const bool has_next = w->next.load(memory_order_seq_cst) != nullptr;
         if (!w->queue.empty()) return true;
-        if (w == self ? w->next.load(memory_order_seq_cst) != nullptr : next_is_stale(w))
-            return true;
+        if (has_next && (w == self || next_is_stale(w))) return true;
     }
     return false;
 }
