@@ -169,8 +169,9 @@ TEST_CASE("an unlock that hands the mutex over lets its new owner run at once", 
             wg.wait();
         }
         expected.check(starved == rounds, "one worker: the unlocker is often faster");
-        // Another thread may take over a worker that the system has stopped.
-        expected.check(3 * ran_first >= 2 * starved, "before unlock has returned");
+        // Another thread may take over a worker that the system has stopped. A fault is to send it elsewhere.
+        expected.check(test::faults_armed() || 3 * ran_first >= 2 * starved,
+                       "before unlock has returned");
     });
     runnel::set_max_procs(before);
     expected.verify();

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <string>
@@ -30,7 +29,7 @@ std::size_t number(std::size_t n) {
     if (test::under_tsan) return 2'000;
     if (test::under_asan) return n / 20;
     // With faults armed each step takes tens of times as long.
-    return std::getenv("RUNNEL_FAULT") != nullptr ? n / 10 : n;
+    return test::faults_armed() ? n / 10 : n;
 }
 
 std::size_t resident_bytes() {
