@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,7 +37,22 @@ public:
     std::optional<T> recv() {
         std::unique_lock lock(mutex_);
         some_.wait(lock, [&] { return !values_.empty() || closed_; });
-        if (values_.empty()) return std::nullopt;
+        return values_.empty() ? std::nullopt : take();
+    }
+
+    std::optional<T> try_recv() {
+        const std::lock_guard lock(mutex_);
+        return values_.empty() ? std::nullopt : take();
+    }
+
+    void close() {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        some_.notify_all();
+    }
+
+private:
+    std::optional<T> take() {
         std::optional<T> value(std::move(values_.front()));
         values_.pop_front();
         room_.notify_one();
@@ -46,13 +63,6 @@ public:
         return value;
     }
 
-    void close() {
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-        some_.notify_all();
-    }
-
-private:
     const std::size_t capacity_;
     std::mutex mutex_;
     std::condition_variable room_;
@@ -101,9 +111,22 @@ private:
     std::vector<std::thread> threads_;
 };
 
+class call_once_flag {
+public:
+    template <class F>
+    void call(F f) {
+        std::call_once(flag_, f);
+    }
+
+private:
+    std::once_flag flag_;
+};
+
 struct with_std_thread {
     static constexpr const char* name = "std_thread";
     static constexpr int few(int n) { return n < 50 ? n : n / 50; }
+    static constexpr int most_tasks = 2000;  // so many a machine has
+    static constexpr int most_workers = 2;
 
     /// Workers are processors here: threads inherit the affinity of the one that starts them.
     template <class F>
@@ -127,8 +150,17 @@ struct with_std_thread {
     using task_group = thread_group;
     using wait_group = counting_wait_group;
     using mutex = std::mutex;
+    using shared_mutex = std::shared_mutex;
+    using condition_variable = std::condition_variable;
+    using once = call_once_flag;
+    struct thread_lock {};
 
+    template <class F>
+    static void go(F f) {
+        std::thread(std::move(f)).detach();
+    }
     static void yield() noexcept { std::this_thread::yield(); }
+    static void sleep_for(std::chrono::microseconds d) { std::this_thread::sleep_for(d); }
 
     template <class T>
     static blocking_queue<T> make_chan(std::size_t capacity) {
