@@ -60,7 +60,10 @@ void skynet_node(shared_chan<long> up, long number, long leaves) {
 }
 
 void skynet(benchmark::State& state) {
-    constexpr long leaves = C::most_tasks >= 1'000'000 ? 1'000'000 : C::most_tasks / 20;
+    // A power of ten.
+    constexpr long leaves = C::most_tasks >= 1'000'000 ? 1'000'000
+                            : C::most_tasks >= 100'000 ? 10'000
+                                                       : 100;
     long sum = 0;
     for (auto _ : state) {
         auto root = bench::make_shared_chan<long>(0);
