@@ -11,6 +11,7 @@
 
 #include "support/catch.hpp"
 #include "support/support.hpp"
+#include "support/undisturbed.hpp"
 
 using namespace std::chrono_literals;
 
@@ -143,14 +144,14 @@ TEST_CASE("a mutex needs no construction at run time", "[C-209]") {
 }
 
 TEST_CASE("an unlock that hands the mutex over lets its new owner run at once", "[C-210][C-139]") {
+    const test::undisturbed in_order;
     test::expectations expected;
     const auto before = runnel::set_max_procs(1);
     runnel::run([&] {
         constexpr int rounds = 20;
         int starved = 0;
         int ran_first = 0;
-        // Often the waiter is faster, if others are busy or faults are armed.
-        for (int i = 0; starved < rounds && i < 50 * rounds; ++i) {
+        for (int i = 0; i < rounds; ++i) {
             runnel::mutex m;
             runnel::wait_group wg;
             std::atomic<bool> got{false};
@@ -168,10 +169,9 @@ TEST_CASE("an unlock that hands the mutex over lets its new owner run at once", 
             }
             wg.wait();
         }
-        expected.check(starved == rounds, "one worker: the unlocker is often faster");
-        // Another thread may take over a worker that the system has stopped. A fault is to send it elsewhere.
-        expected.check(test::faults_armed() || 3 * ran_first >= 2 * starved,
-                       "before unlock has returned");
+        expected.check(starved > rounds / 2, "one worker: the unlocker is faster");
+        // Another thread may take over a worker that the system has stopped.
+        expected.check(3 * ran_first >= 2 * starved, "before unlock has returned");
     });
     runnel::set_max_procs(before);
     expected.verify();

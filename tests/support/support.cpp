@@ -283,8 +283,6 @@ bool wait_parked(std::size_t n, std::string_view reason) {
 
 // ---- 4. loop counts and seeds ----
 
-bool faults_armed() { return std::getenv("RUNNEL_FAULT") != nullptr; }
-
 int scale(int n) {
     static const long percent = env_number("RUNNEL_TEST_SCALE", under_tsan   ? 3
                                                                 : under_asan ? 10

@@ -51,8 +51,6 @@ namespace test {
 inline constexpr bool under_asan = RUNNEL_TEST_ASAN != 0;
 inline constexpr bool under_tsan = RUNNEL_TEST_TSAN != 0;
 inline constexpr bool under_sanitizer = under_asan || under_tsan;
-/// Whether RUNNEL_FAULT is set: who is made runnable may go elsewhere, and each step may take long.
-bool faults_armed();
 
 // ---- 1. worker counts ----
 
