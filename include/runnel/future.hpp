@@ -12,8 +12,8 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
+#include <runnel/detail/result.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>
 
@@ -29,11 +29,7 @@ namespace detail {
 template <class T>
 class future_state {
 public:
-    using value_type = std::conditional_t<
-        std::is_void_v<T>, std::monostate,
-        std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>>;
-
-    std::optional<value_type> value;  // written before ready_
+    std::optional<kept_result<T>> value;  // written before ready_
     std::exception_ptr error;
 
     void set_ready() noexcept {

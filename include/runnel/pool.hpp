@@ -11,7 +11,6 @@
 //   a pool, this one has a bound: a value for which there is no room is destroyed.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -151,7 +150,8 @@ public:
 
 private:
     static constexpr std::size_t shard_count = 8;
-    static constexpr std::size_t capacity = std::clamp<std::size_t>(16 * 1024 / sizeof(T), 1, 64);
+    static constexpr std::size_t in_16_kib = 16 * 1024 / sizeof(T);
+    static constexpr std::size_t capacity = in_16_kib < 1 ? 1 : in_16_kib > 64 ? 64 : in_16_kib;
 
     struct maker {
         virtual ~maker() = default;

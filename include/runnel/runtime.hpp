@@ -17,9 +17,9 @@
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include <runnel/debug.hpp>
+#include <runnel/detail/result.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>
 
@@ -93,11 +93,6 @@ private:
     waiter_queue waiters_;  // guarded by lock_
 };
 
-template <class R>
-using run_value =
-    std::conditional_t<std::is_void_v<R>, std::monostate,
-                       std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
-
 /// Counts a thread that waits inside run(): it is not a foreign thread that might wake somebody.
 class inside_run {
 public:
@@ -137,7 +132,7 @@ private:
 template <class F, class R>
 struct run_state {
     F* function;
-    std::optional<run_value<R>> value;
+    std::optional<kept_result<R>> value;
     std::exception_ptr error;
     inside_run& inside;
     one_event done;

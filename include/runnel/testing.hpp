@@ -22,7 +22,6 @@
 #include <type_traits>
 #include <unordered_set>
 #include <utility>
-#include <variant>
 
 #include <runnel/detail/simulation.hpp>
 #include <runnel/error.hpp>
