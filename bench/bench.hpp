@@ -67,6 +67,14 @@ struct rows {
     }
 };
 
+/// So many tasks do that; waits for all.
+template <class F>
+void together(int tasks, F f) {
+    contender::task_group group;
+    for (int t = 0; t < tasks; ++t) group.go([&f] { f(); });
+    group.wait();
+}
+
 inline void verify(benchmark::State& state, bool right) {
     if (!right) state.SkipWithError("wrong result");
 }

@@ -67,24 +67,18 @@ func contended(b *testing.B) int {
 	ch := make(chan int, burst*tasks)
 	var sum atomic.Int64
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				mine := 0
-				for r := 0; r < rounds; r++ {
-					for i := 0; i < burst; i++ {
-						ch <- i
-					}
-					for i := 0; i < burst; i++ {
-						mine += <-ch
-					}
+		together(tasks, func() {
+			mine := 0
+			for r := 0; r < rounds; r++ {
+				for i := 0; i < burst; i++ {
+					ch <- i
 				}
-				sum.Add(int64(mine))
-				group.Done()
-			}()
-		}
-		group.Wait()
+				for i := 0; i < burst; i++ {
+					mine += <-ch
+				}
+			}
+			sum.Add(int64(mine))
+		})
 	}
 	verify(b, sum.Load() == int64(b.N*tasks*rounds*(burst*(burst-1)/2)))
 	return b.N * tasks * rounds * burst
@@ -160,21 +154,15 @@ func semaphore(b *testing.B, tasks, permits int) int {
 	ch := make(chan int, permits)
 	var taken atomic.Int64
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				mine := 0
-				for i := 0; i < rounds; i++ {
-					ch <- 0
-					<-ch
-					mine++
-				}
-				taken.Add(int64(mine))
-				group.Done()
-			}()
-		}
-		group.Wait()
+		together(tasks, func() {
+			mine := 0
+			for i := 0; i < rounds; i++ {
+				ch <- 0
+				<-ch
+				mine++
+			}
+			taken.Add(int64(mine))
+		})
 	}
 	verify(b, taken.Load() == int64(b.N*tasks*rounds))
 	return b.N * tasks * rounds

@@ -15,27 +15,21 @@ func readMostly(b *testing.B) int {
 	var mutex sync.RWMutex
 	value := 0
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				seen := 0
-				for i := 0; i < rounds; i++ {
-					if i%100 == 0 {
-						mutex.Lock()
-						value++
-						mutex.Unlock()
-					} else {
-						mutex.RLock()
-						seen = value
-						mutex.RUnlock()
-					}
+		together(tasks, func() {
+			seen := 0
+			for i := 0; i < rounds; i++ {
+				if i%100 == 0 {
+					mutex.Lock()
+					value++
+					mutex.Unlock()
+				} else {
+					mutex.RLock()
+					seen = value
+					mutex.RUnlock()
 				}
-				_ = seen
-				group.Done()
-			}()
-		}
-		group.Wait()
+			}
+			_ = seen
+		})
 	}
 	verify(b, value == b.N*tasks*((rounds+99)/100))
 	return b.N * tasks * rounds

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -39,6 +40,19 @@ func rowOnce(name string, workers []int, run workload) {
 	for i := range workers {
 		rows[len(rows)-1-i].once = true
 	}
+}
+
+// So many tasks do that; waits for all.
+func together(tasks int, f func()) {
+	var group sync.WaitGroup
+	group.Add(tasks)
+	for t := 0; t < tasks; t++ {
+		go func() {
+			f()
+			group.Done()
+		}()
+	}
+	group.Wait()
 }
 
 func verify(b *testing.B, right bool) {

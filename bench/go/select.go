@@ -8,25 +8,7 @@ import (
 	"testing"
 )
 
-// An operation is one select with an empty channel and a default.
-func nonblock(b *testing.B) int {
-	const rounds = 10_000
-	ch := make(chan int, 8)
-	defaults := 0
-	for n := 0; n < b.N; n++ {
-		for i := 0; i < rounds; i++ {
-			select {
-			case <-ch:
-			default:
-				defaults++
-			}
-		}
-	}
-	verify(b, defaults == b.N*rounds)
-	return b.N * rounds
-}
-
-// The same with three.
+// An operation is one select with three empty channels and a default.
 func nonblock3(b *testing.B) int {
 	const rounds = 10_000
 	x, y, z := make(chan int, 8), make(chan int, 8), make(chan int, 8)
@@ -125,28 +107,22 @@ func asyncContended(b *testing.B) int {
 	var sum atomic.Int64
 	for n := 0; n < b.N; n++ {
 		x, y := make(chan int, tasks), make(chan int, tasks)
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				mine := 0
-				x <- 1
-				for i := 0; i < rounds; i++ {
-					select {
-					case v := <-x:
-						mine += v
-						y <- v
-					case v := <-y:
-						mine += v
-						x <- v
-					case <-done:
-					}
+		together(tasks, func() {
+			mine := 0
+			x <- 1
+			for i := 0; i < rounds; i++ {
+				select {
+				case v := <-x:
+					mine += v
+					y <- v
+				case v := <-y:
+					mine += v
+					x <- v
+				case <-done:
 				}
-				sum.Add(int64(mine))
-				group.Done()
-			}()
-		}
-		group.Wait()
+			}
+			sum.Add(int64(mine))
+		})
 	}
 	verify(b, sum.Load() == int64(b.N*tasks*rounds))
 	return b.N * tasks * rounds
@@ -197,25 +173,19 @@ func shared(b *testing.B) int {
 	stop := make(chan struct{})
 	var sum atomic.Int64
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				mine := make(chan int, 1)
-				received := 0
-				for i := 0; i < rounds; i++ {
-					mine <- 1
-					select {
-					case v := <-mine:
-						received += v
-					case <-stop:
-					}
+		together(tasks, func() {
+			mine := make(chan int, 1)
+			received := 0
+			for i := 0; i < rounds; i++ {
+				mine <- 1
+				select {
+				case v := <-mine:
+					received += v
+				case <-stop:
 				}
-				sum.Add(int64(received))
-				group.Done()
-			}()
-		}
-		group.Wait()
+			}
+			sum.Add(int64(received))
+		})
 	}
 	verify(b, sum.Load() == int64(b.N*tasks*rounds))
 	return b.N * tasks * rounds
@@ -259,7 +229,7 @@ func popular(b *testing.B) int {
 }
 
 func init() {
-	row("select_nonblock", oneWorker, nonblock)
+	row("select_nonblock", oneWorker, nonblockingRecvEmpty) // with one channel there is no other way
 	row("select_nonblock_3", oneWorker, nonblock3)
 	row("select_uncontended_2", oneWorker, uncontended2)
 	row("select_sync_contended", twoToo, syncContended)

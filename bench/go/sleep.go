@@ -4,7 +4,6 @@ package main
 
 import (
 	"sort"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,16 +14,10 @@ func sleep10k(b *testing.B) int {
 	const tasks = 10_000
 	var woken atomic.Int64
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				time.Sleep(10 * time.Millisecond)
-				woken.Add(1)
-				group.Done()
-			}()
-		}
-		group.Wait()
+		together(tasks, func() {
+			time.Sleep(10 * time.Millisecond)
+			woken.Add(1)
+		})
 	}
 	verify(b, woken.Load() == int64(b.N*tasks))
 	return b.N

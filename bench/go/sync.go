@@ -31,19 +31,13 @@ func mutexContended(b *testing.B) int {
 	var mutex sync.Mutex
 	count := 0
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				for i := 0; i < rounds; i++ {
-					mutex.Lock()
-					count++
-					mutex.Unlock()
-				}
-				group.Done()
-			}()
-		}
-		group.Wait()
+		together(tasks, func() {
+			for i := 0; i < rounds; i++ {
+				mutex.Lock()
+				count++
+				mutex.Unlock()
+			}
+		})
 	}
 	verify(b, count == b.N*tasks*rounds)
 	return b.N * tasks * rounds
@@ -57,26 +51,20 @@ func mutexWaitedFor(b *testing.B) int {
 	var mutex sync.Mutex
 	count := 0
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				for i := 0; i < rounds; i++ {
-					giveWay := i%10 == 0
-					mutex.Lock()
-					count++
-					if giveWay {
-						runtime.Gosched()
-					}
-					mutex.Unlock()
-					if giveWay {
-						runtime.Gosched()
-					}
+		together(tasks, func() {
+			for i := 0; i < rounds; i++ {
+				giveWay := i%10 == 0
+				mutex.Lock()
+				count++
+				if giveWay {
+					runtime.Gosched()
 				}
-				group.Done()
-			}()
-		}
-		group.Wait()
+				mutex.Unlock()
+				if giveWay {
+					runtime.Gosched()
+				}
+			}
+		})
 	}
 	verify(b, count == b.N*tasks*rounds)
 	return b.N * tasks * rounds

@@ -4,7 +4,6 @@ package main
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -13,19 +12,13 @@ import (
 func yield(b *testing.B, tasks, yields int) int {
 	var made atomic.Int64
 	for n := 0; n < b.N; n++ {
-		var group sync.WaitGroup
-		for t := 0; t < tasks; t++ {
-			group.Add(1)
-			go func() {
-				mine := 0
-				for ; mine < yields; mine++ {
-					runtime.Gosched()
-				}
-				made.Add(int64(mine))
-				group.Done()
-			}()
-		}
-		group.Wait()
+		together(tasks, func() {
+			mine := 0
+			for ; mine < yields; mine++ {
+				runtime.Gosched()
+			}
+			made.Add(int64(mine))
+		})
 	}
 	verify(b, made.Load() == int64(b.N*tasks*yields))
 	return b.N * tasks * yields

@@ -59,18 +59,14 @@ void contended(benchmark::State& state) {
     auto ch = C::make_chan<int>(burst * tasks);
     std::atomic<long> sum{0};
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                long mine = 0;
-                for (int r = 0; r < rounds; ++r) {
-                    for (int i = 0; i < burst; ++i) ch.send(i);
-                    for (int i = 0; i < burst; ++i) mine += *ch.recv();
-                }
-                sum += mine;
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            long mine = 0;
+            for (int r = 0; r < rounds; ++r) {
+                for (int i = 0; i < burst; ++i) ch.send(i);
+                for (int i = 0; i < burst; ++i) mine += *ch.recv();
+            }
+            sum += mine;
+        });
     }
     bench::verify(state, sum == state.iterations() * tasks * rounds * (burst * (burst - 1) / 2));
     state.SetItemsProcessed(state.iterations() * tasks * rounds * burst);
@@ -134,18 +130,14 @@ void semaphore(benchmark::State& state, int tasks, std::size_t permits) {
     auto ch = C::make_chan<int>(permits);
     std::atomic<long> taken{0};
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                long mine = 0;
-                for (int i = 0; i < rounds; ++i) {
-                    ch.send(0);
-                    mine += ch.recv() ? 1 : 0;
-                }
-                taken += mine;
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            long mine = 0;
+            for (int i = 0; i < rounds; ++i) {
+                ch.send(0);
+                mine += ch.recv() ? 1 : 0;
+            }
+            taken += mine;
+        });
     }
     const auto all = state.iterations() * tasks * rounds;
     bench::verify(state, taken == all);

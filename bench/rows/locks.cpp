@@ -16,21 +16,17 @@ void read_mostly(benchmark::State& state) {
     C::shared_mutex mutex;
     long value = 0;
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                for (int i = 0; i < rounds; ++i) {
-                    if (i % 100 == 0) {
-                        const std::lock_guard lock(mutex);
-                        ++value;
-                    } else {
-                        const std::shared_lock lock(mutex);
-                        benchmark::DoNotOptimize(value);
-                    }
+        bench::together(tasks, [&] {
+            for (int i = 0; i < rounds; ++i) {
+                if (i % 100 == 0) {
+                    const std::lock_guard lock(mutex);
+                    ++value;
+                } else {
+                    const std::shared_lock lock(mutex);
+                    benchmark::DoNotOptimize(value);
                 }
-            });
-        }
-        group.wait();
+            }
+        });
     }
     const auto all = state.iterations() * tasks;
     bench::verify(state, value == all * ((rounds + 99) / 100));

@@ -106,28 +106,24 @@ void async_contended(benchmark::State& state) {
     for (auto _ : state) {
         auto a = make_chan<int>(tasks);
         auto b = make_chan<int>(tasks);
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                long mine = 0;
-                a.send(1);
-                for (int i = 0; i < rounds; ++i) {
-                    runnel::select(runnel::recv(a,
-                                                [&](int v) {
-                                                    mine += v;
-                                                    b.send(v);
-                                                }),
-                                   runnel::recv(b,
-                                                [&](int v) {
-                                                    mine += v;
-                                                    a.send(v);
-                                                }),
-                                   runnel::recv(done));
-                }
-                sum += mine;
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            long mine = 0;
+            a.send(1);
+            for (int i = 0; i < rounds; ++i) {
+                runnel::select(runnel::recv(a,
+                                            [&](int v) {
+                                                mine += v;
+                                                b.send(v);
+                                            }),
+                               runnel::recv(b,
+                                            [&](int v) {
+                                                mine += v;
+                                                a.send(v);
+                                            }),
+                               runnel::recv(done));
+            }
+            sum += mine;
+        });
     }
     const auto all = state.iterations() * tasks * rounds;
     bench::verify(state, sum == all);
@@ -168,20 +164,16 @@ void shared(benchmark::State& state) {
     auto stop = make_chan<runnel::unit>();
     std::atomic<long> sum{0};
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                auto mine = make_chan<int>(1);
-                long received = 0;
-                for (int i = 0; i < rounds; ++i) {
-                    mine.send(1);
-                    runnel::select(runnel::recv(mine, [&](int v) { received += v; }),
-                                   runnel::recv(stop));
-                }
-                sum += received;
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            auto mine = make_chan<int>(1);
+            long received = 0;
+            for (int i = 0; i < rounds; ++i) {
+                mine.send(1);
+                runnel::select(runnel::recv(mine, [&](int v) { received += v; }),
+                               runnel::recv(stop));
+            }
+            sum += received;
+        });
     }
     const auto all = state.iterations() * tasks * rounds;
     bench::verify(state, sum == all);

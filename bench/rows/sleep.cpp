@@ -20,14 +20,10 @@ void sleep_10k(benchmark::State& state) {
     constexpr int tasks = std::min(10'000, C::most_tasks);
     std::atomic<long> woken{0};
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                C::sleep_for(milliseconds(10));
-                woken.fetch_add(1, std::memory_order_relaxed);
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            C::sleep_for(milliseconds(10));
+            woken.fetch_add(1, std::memory_order_relaxed);
+        });
     }
     bench::verify(state, woken == state.iterations() * tasks);
     state.SetItemsProcessed(state.iterations());

@@ -31,16 +31,12 @@ void mutex_contended(benchmark::State& state) {
     C::mutex mutex;
     long count = 0;
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                for (int i = 0; i < rounds; ++i) {
-                    const std::lock_guard lock(mutex);
-                    benchmark::DoNotOptimize(++count);
-                }
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            for (int i = 0; i < rounds; ++i) {
+                const std::lock_guard lock(mutex);
+                benchmark::DoNotOptimize(++count);
+            }
+        });
     }
     const auto all = state.iterations() * tasks * rounds;
     bench::verify(state, count == all);
@@ -55,20 +51,16 @@ void mutex_waited_for(benchmark::State& state) {
     C::mutex mutex;
     long count = 0;
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                for (int i = 0; i < rounds; ++i) {
-                    const bool give_way = i % 10 == 0;
-                    mutex.lock();
-                    benchmark::DoNotOptimize(++count);
-                    if (give_way) C::yield();
-                    mutex.unlock();
-                    if (give_way) C::yield();
-                }
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            for (int i = 0; i < rounds; ++i) {
+                const bool give_way = i % 10 == 0;
+                mutex.lock();
+                benchmark::DoNotOptimize(++count);
+                if (give_way) C::yield();
+                mutex.unlock();
+                if (give_way) C::yield();
+            }
+        });
     }
     const auto all = state.iterations() * tasks * rounds;
     bench::verify(state, count == all);
@@ -96,17 +88,13 @@ void waitgroup_contended(benchmark::State& state) {
     int ended = 0;
     for (auto _ : state) {
         C::wait_group wg;
-        C::task_group group;
         wg.add(1);
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                for (int i = 0; i < rounds; ++i) {
-                    wg.add(1);
-                    wg.done();
-                }
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            for (int i = 0; i < rounds; ++i) {
+                wg.add(1);
+                wg.done();
+            }
+        });
         wg.done();
         wg.wait();  // goes on only if the counter is right
         ++ended;

@@ -12,15 +12,11 @@ using C = bench::contender;
 void yield(benchmark::State& state, int tasks, int yields) {
     std::atomic<long> made{0};
     for (auto _ : state) {
-        C::task_group group;
-        for (int t = 0; t < tasks; ++t) {
-            group.go([&] {
-                long mine = 0;
-                for (; mine < yields; ++mine) C::yield();
-                made += mine;
-            });
-        }
-        group.wait();
+        bench::together(tasks, [&] {
+            long mine = 0;
+            for (; mine < yields; ++mine) C::yield();
+            made += mine;
+        });
     }
     const auto expected = state.iterations() * tasks * yields;
     bench::verify(state, made == expected);
