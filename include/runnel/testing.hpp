@@ -23,6 +23,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include <runnel/detail/result.hpp>
 #include <runnel/detail/simulation.hpp>
 #include <runnel/error.hpp>
 #include <runnel/runtime.hpp>
@@ -189,7 +190,7 @@ auto simulate(std::uint64_t seed, F&& function, const simulation_options& option
     if constexpr (std::is_void_v<R>) {
         detail::simulate_once(seed, function, options, place, seen);
     } else {
-        std::optional<runnel::detail::run_value<R>> value;
+        std::optional<runnel::detail::kept_result<R>> value;
         const auto keep = [&] {
             if constexpr (std::is_reference_v<R>) {
                 value.emplace(std::addressof(function()));
