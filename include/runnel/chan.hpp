@@ -11,7 +11,6 @@
 //   goroutines and threads may use a channel at once: a goroutine parks, a thread blocks.
 #pragma once
 
-#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <exception>
@@ -22,6 +21,7 @@
 #include <utility>
 
 #include <runnel/detail/chan_core.hpp>
+#include <runnel/detail/chrono.hpp>
 
 namespace runnel {
 inline namespace v0 {

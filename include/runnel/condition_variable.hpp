@@ -14,11 +14,11 @@
 //   next one gets it: none is lost.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/waiter.hpp>
 #include <runnel/error.hpp>
 #include <runnel/mutex.hpp>

@@ -11,7 +11,6 @@
 //   …                               // ctx cancels what was started with it at its scope's end
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/context_core.hpp>
 #include <runnel/error.hpp>
 

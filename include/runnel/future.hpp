@@ -6,13 +6,13 @@
 //   Tests   tests/future_test.cpp
 #pragma once
 
-#include <chrono>
 #include <exception>
 #include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/result.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>

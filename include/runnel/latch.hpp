@@ -7,10 +7,10 @@
 //   Tests   tests/latch_test.cpp
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/countdown.hpp>
 #include <runnel/error.hpp>
 

@@ -18,9 +18,9 @@
 //   unlock's last operation on the word lets others go on, and touches nothing of the mutex afterwards.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/waiter.hpp>
 #include <runnel/detail/word_lock.hpp>
 #include <runnel/error.hpp>

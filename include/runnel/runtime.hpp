@@ -7,7 +7,6 @@
 //   Tests   tests/runtime_test.cpp
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include <runnel/debug.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/result.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>

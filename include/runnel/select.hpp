@@ -13,7 +13,6 @@
 //       runnel::otherwise([] { … }));
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/select_core.hpp>
 
 namespace runnel {

@@ -11,10 +11,10 @@
 //   A small request does not overtake a large one that waits, or the large one would starve.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/waiter.hpp>
 #include <runnel/error.hpp>
 

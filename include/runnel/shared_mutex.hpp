@@ -34,9 +34,9 @@
 //     a queue is not empty ⇒ slow, and the waiting bit is set.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/waiter.hpp>
 #include <runnel/detail/word_lock.hpp>
 #include <runnel/error.hpp>

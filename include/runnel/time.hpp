@@ -10,12 +10,12 @@
 //   the largest one is for ever.
 #pragma once
 
-#include <chrono>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/timer_chan.hpp>
 
 namespace runnel {

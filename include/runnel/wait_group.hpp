@@ -7,7 +7,6 @@
 //   Tests   tests/wait_group_test.cpp
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include <runnel/chan.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/countdown.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/error.hpp>

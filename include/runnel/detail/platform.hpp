@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include <runnel/detail/atomic.hpp>
+#include <runnel/detail/chrono.hpp>
 #include <runnel/detail/config.hpp>
 
 namespace runnel {
