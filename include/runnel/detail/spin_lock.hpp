@@ -19,17 +19,18 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
-/// Waiting for another thread that is about to go on. It may have lost its core: after a short spin the
-/// core is given away, at last for a while, so that more workers than cores do not collapse.
+/// Waiting for another thread that is about to go on. Each look takes the cache line from the one who works on
+/// it, and who is likely to want it again at once: so the looks become rarer. It may have lost its core: after a
+/// short spin the core is given away, at last for a while, so that more workers than cores do not collapse.
 class spin_wait {
 public:
     void pause() noexcept {
 #if defined(RUNNEL_MODEL)
         RUNNEL_MODEL::pause();  // until another thread has written: see atomic.hpp
 #endif
-        if (++turns_ % 64 != 0) {
-            cpu_relax();
-        } else if (turns_ < 64 * 64) {
+        if (++turns_ <= 6) {
+            for (unsigned i = 1U << (turns_ - 1); i != 0; --i) cpu_relax();
+        } else if (turns_ < 64) {
             ::sched_yield();
         } else {
             const timespec nap{0, 50'000};
