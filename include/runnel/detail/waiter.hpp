@@ -118,8 +118,8 @@ private:
 /// A done channel's part in a wait: a lock, a queue in which close() finds us, and whether it is
 /// closed already. (chan_core is one; waits know no more of it.)
 struct done_source {
-    spin_lock lock;
     waiter_queue receivers;
+    spin_lock lock;
     atomic<bool> closed{false};  // written under lock
 
     // With lock held. Unlike those in an object's own queue, the neighbours here may be a select's, whose entries
