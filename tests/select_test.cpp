@@ -942,6 +942,77 @@ TEST_CASE("a select keeps its channels while it waits", "[select][life]") {
     CHECK(test::counted::live() == before);
 }
 
+TEST_CASE("a handler may let go of its channel; a case kept elsewhere has it still",
+          "[select][life]") {
+    const long before = test::counted::live();
+    const auto one_buffered = [] {
+        auto ch = make_chan<test::counted>(2);
+        ch.send(test::counted(1));
+        ch.send(test::counted(2));
+        return ch;
+    };
+    // The only handle goes in the handler, with what is buffered.
+    auto ch = one_buffered();
+    int got = 0;
+    REQUIRE(runnel::select(runnel::recv(ch, [&](test::counted v) {
+                ch = nullptr;
+                got = v.value;
+            })) == 0);
+    REQUIRE(got == 1);
+    REQUIRE(test::counted::live() == before);
+    // The handle is a temporary.
+    REQUIRE(runnel::select(
+                runnel::recv(one_buffered(), [&](test::counted v) { got = v.value + 10; })) == 0);
+    REQUIRE(got == 11);
+    REQUIRE(test::counted::live() == before);
+    // The case has gone elsewhere: moved, copied, into a set.
+    ch = one_buffered();
+    auto made = runnel::recv(ch, [&](test::counted v) { got = v.value + 20; });
+    auto copied = made;
+    auto moved = std::move(made);
+    std::vector<runnel::select_case> cases;
+    cases.push_back(runnel::recv(ch, [&](test::counted v) { got = v.value + 30; }));
+    ch = nullptr;
+    REQUIRE(runnel::select(moved) == 0);
+    REQUIRE(got == 21);
+    REQUIRE(runnel::select(cases) == 0);
+    REQUIRE(got == 32);
+    REQUIRE(runnel::select(copied, runnel::otherwise([&] { got = 40; })) == 1);
+    REQUIRE(got == 40);
+}
+
+TEST_CASE("one operation and an otherwise, in either order: the operation goes if it can",
+          "[select][otherwise]") {
+    auto ch = make_chan<int>(1);
+    const runnel::chan<int> nil;
+    std::string seen;
+    std::optional<int> out;
+    const auto other = [&] { return runnel::otherwise([&] { seen += 'o'; }); };
+    // Nothing there, no room, no channel.
+    REQUIRE(runnel::select(runnel::recv(ch, [&] { seen += 'r'; }), other()) == 1);
+    REQUIRE(runnel::select(other(), runnel::recv(ch, out)) == 0);
+    REQUIRE(runnel::select(other(), runnel::send(nil, 1, [&] { seen += 's'; })) == 0);
+    REQUIRE(runnel::select(runnel::in_order, other(), runnel::recv(nil, [&] { seen += 'r'; })) ==
+            0);
+    REQUIRE(seen == "oooo");
+    REQUIRE(!out);
+    seen.clear();
+    // A value and room.
+    REQUIRE(runnel::select(other(), runnel::send(ch, 5, [&] { seen += 's'; })) == 1);
+    REQUIRE(runnel::select(runnel::send(ch, 6, [&] { seen += 's'; }), other()) == 1);
+    REQUIRE(runnel::select(runnel::in_order, runnel::recv(ch, out), other()) == 0);
+    REQUIRE(out == 5);
+    REQUIRE(seen == "so");
+    seen.clear();
+    // Closed.
+    ch.close();
+    REQUIRE(runnel::select(other(),
+                           runnel::recv(ch, [&](int, bool ok) { seen += ok ? 'r' : 'c'; })) == 1);
+    REQUIRE(seen == "c");
+    REQUIRE_THROWS_AS(runnel::select(runnel::send(ch, 7), other()), runnel::closed_channel);
+    REQUIRE(seen == "c");
+}
+
 TEST_CASE("a channel may stand in a select in both directions and several times", "[select]") {
     test::expectations expect;
     test::on_workers([&] {

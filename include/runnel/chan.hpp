@@ -155,6 +155,8 @@ public:
     void swap(chan_handle& o) noexcept { std::swap(core_, o.core_); }
 
     chan_core<T>* core() const noexcept { return core_; }
+    /// The reference becomes the caller's.
+    chan_core<T>* detach() noexcept { return std::exchange(core_, nullptr); }
 
 private:
     chan_core<T>* core_ = nullptr;
@@ -176,6 +178,10 @@ struct chan_access {
     template <class H, class Other>
     static H share(const Other& o) noexcept {
         return H(o.handle_);
+    }
+    template <class H>
+    static auto* detach(H& h) noexcept {
+        return h.handle_.detach();
     }
 };
 

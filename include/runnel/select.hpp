@@ -85,25 +85,76 @@ void call_receive_handler(F& handler, std::optional<T>&& value) {
     }
 }
 
+/// A handle to a channel that can be received from, or sent on if Half is send_chan.
+template <class H, template <class> class Half>
+concept handle_of =
+    requires { typename std::remove_cvref_t<H>::value_type; } &&
+    (std::is_base_of_v<chan<typename std::remove_cvref_t<H>::value_type>, std::remove_cvref_t<H>> ||
+     std::is_base_of_v<Half<typename std::remove_cvref_t<H>::value_type>, std::remove_cvref_t<H>>);
+template <class H>
+concept receive_handle = handle_of<H, recv_chan>;
+template <class H>
+concept send_handle = handle_of<H, send_chan>;
+template <class H>
+using value_of = typename std::remove_cvref_t<H>::value_type;
+
+/// The channel of a case. Made inside the call of select it borrows its handle's reference, as a plain receive
+/// does: counting one more would cost as much as the rest. A handle that is a temporary is taken over, and a case
+/// that is copied or moved somewhere else has a reference of its own.
+template <class T>
+class case_channel {
+public:
+    template <class H>
+    explicit case_channel(H&& h) noexcept : owned_(!std::is_lvalue_reference_v<H>) {
+        if constexpr (std::is_lvalue_reference_v<H>) {
+            core_ = chan_access::core(h);
+        } else {
+            std::remove_cvref_t<H> mine(std::forward<H>(h));
+            core_ = chan_access::detach(mine);
+        }
+    }
+    case_channel(const case_channel& o) noexcept : core_(o.core_), owned_(true) { retain(); }
+    case_channel(case_channel&& o) noexcept : core_(std::exchange(o.core_, nullptr)), owned_(true) {
+        if (!o.owned_) retain();
+    }
+    case_channel& operator=(const case_channel&) = delete;
+    ~case_channel() {
+        if (owned_ && core_ != nullptr) core_->release();
+    }
+    chan_core<T>* core() const noexcept { return core_; }
+
+private:
+    void retain() noexcept {
+        if (core_ != nullptr) core_->retain();
+    }
+
+    chan_core<T>* core_;
+    bool owned_;
+};
+
 // ---- 1. cases: prepare() tells the core, finish() runs after the select has committed ----
 
 template <class T, class Handler>
 class recv_case {
 public:
-    recv_case(recv_chan<T> c, Handler h) : channel_(std::move(c)), handler_(std::move(h)) {}
+    template <class H>
+    recv_case(H&& handle, Handler h) : channel_(std::forward<H>(handle)), handler_(std::move(h)) {}
+    bool may_go() const noexcept {
+        return channel_.core() != nullptr && channel_.core()->may_receive();
+    }
     void prepare(select_entry& e) {
         value_.reset();
         e.kind = case_kind::receive;
-        e.channel = chan_access::core(channel_);
+        e.channel = channel_.core();
         e.slot = &value_;
     }
     void finish(wait_outcome o) {
-        if (o == wait_outcome::closed) rethrow_close_error(chan_access::core(channel_));
+        if (o == wait_outcome::closed) rethrow_close_error(channel_.core());
         call_receive_handler(handler_, std::move(value_));
     }
 
 private:
-    recv_chan<T> channel_;
+    case_channel<T> channel_;
     Handler handler_;
     std::optional<T> value_;
 };
@@ -112,10 +163,15 @@ private:
 template <class T>
 class recv_into_case {
 public:
-    recv_into_case(recv_chan<T> c, std::optional<T>& out) : channel_(std::move(c)), out_(&out) {}
+    template <class H>
+    recv_into_case(H&& handle, std::optional<T>& out)
+        : channel_(std::forward<H>(handle)), out_(&out) {}
+    bool may_go() const noexcept {
+        return channel_.core() != nullptr && channel_.core()->may_receive();
+    }
     void prepare(select_entry& e) {
         e.kind = case_kind::receive;
-        e.channel = chan_access::core(channel_);
+        e.channel = channel_.core();
         direct_ = true;
         if (!out_->has_value()) {
             e.slot = out_;
@@ -132,7 +188,7 @@ public:
     void finish(wait_outcome o) {
         if constexpr (std::is_move_assignable_v<T>) target_.reset();  // ends what was replaced
         if (o == wait_outcome::closed) {
-            rethrow_close_error(chan_access::core(channel_));
+            rethrow_close_error(channel_.core());
             out_->reset();
         } else if (!direct_) {
             out_->emplace(std::move(*value_));
@@ -140,7 +196,7 @@ public:
     }
 
 private:
-    recv_chan<T> channel_;
+    case_channel<T> channel_;
     std::optional<T>* out_;
     bool direct_ = true;  // the value goes into *out_ at once
     std::optional<T> value_;
@@ -150,14 +206,17 @@ private:
 template <class T, class Value, class Handler>
 class send_case {
 public:
-    template <class V>
-    send_case(send_chan<T> c, V&& v, Handler h)
-        : channel_(std::move(c)),
+    template <class H, class V>
+    send_case(H&& handle, V&& v, Handler h)
+        : channel_(std::forward<H>(handle)),
           value_(static_cast<Value>(std::forward<V>(v))),
           handler_(std::move(h)) {}
+    bool may_go() const noexcept {
+        return channel_.core() != nullptr && channel_.core()->may_send();
+    }
     void prepare(select_entry& e) {
         e.kind = case_kind::send;
-        e.channel = chan_access::core(channel_);
+        e.channel = channel_.core();
         e.slot = std::addressof(value_);
     }
     void finish(wait_outcome o) {
@@ -172,7 +231,9 @@ public:
     }
 
 private:
-    send_chan<T> channel_;
+    template <class, class, class>
+    friend class send_case;
+    case_channel<T> channel_;
     Value value_;  // T, or T&& to the caller's, which stays unmoved unless it is sent
     Handler handler_;
 };
@@ -201,6 +262,7 @@ template <class Handler>
 class otherwise_case {
 public:
     explicit otherwise_case(Handler h) : handler_(std::move(h)) {}
+    static constexpr bool is_otherwise = true;
     void prepare(select_entry& e) { e.kind = case_kind::otherwise; }
     void finish(wait_outcome) { std::invoke(handler_); }
 
@@ -220,6 +282,22 @@ template <class T, class Value, class Handler>
 inline constexpr bool borrows_its_value<send_case<T, Value, Handler>> =
     send_case<T, Value, Handler>::borrows;
 
+template <class C>
+concept lookable_case = requires(const C& c) { c.may_go(); };
+template <class C>
+concept otherwise_like = requires { C::is_otherwise; };
+
+/// Of one channel operation and an `otherwise`, in either order: whether the operation might go.
+template <class A, class B>
+bool may_go_now(const A& a, const B& b) noexcept {
+    const tsan::runtime_scope ours;
+    if constexpr (lookable_case<A>) {
+        return a.may_go();
+    } else {
+        return b.may_go();
+    }
+}
+
 /// The timeout that strikes first and the otherwise case, if any.
 struct special_cases {
     std::size_t otherwise_at = no_case;
@@ -238,6 +316,17 @@ struct special_cases {
     }
 };
 
+template <class Case>
+bool finish_otherwise(Case& c, std::size_t at, std::size_t& index) {
+    if constexpr (otherwise_like<Case>) {
+        index = at;
+        c.finish(wait_outcome::ok);
+        return true;
+    } else {
+        return false;
+    }
+}
+
 template <class... Cases>
 std::size_t select_static(bool ordered, Cases&&... cases) {
     constexpr std::size_t n = sizeof...(Cases);
@@ -249,6 +338,17 @@ std::size_t select_static(bool ordered, Cases&&... cases) {
     if constexpr (n == 0) {
         wait_for_ever(wait_reason::select_no_cases);
     } else {
+        // One operation and an `otherwise`, which is how one tries: a look may tell that it cannot go.
+        if constexpr (n == 2 && (otherwise_like<std::remove_cvref_t<Cases>> + ...) == 1 &&
+                      (lookable_case<std::remove_cvref_t<Cases>> + ...) == 1) {
+            interruption_point();
+            if (!may_go_now(cases...)) {
+                std::size_t at = 0;
+                std::size_t index = 0;
+                static_cast<void>((finish_otherwise(cases, at++, index) || ...));
+                return index;
+            }
+        }
         select_entry entries[n];
         std::uint32_t polling[n];
         std::uint32_t locking[n];
@@ -289,56 +389,41 @@ struct erased_case_of final : erased_case {
 
 /// Receive. The handler takes (std::optional<T>), (T, bool ok), (T) or nothing; T{} if closed, like Go.
 /// On a channel closed with an error the select throws it instead.
-template <class T, class Handler>
-    requires detail::receive_handler<std::decay_t<Handler>, T>
-auto recv(const recv_chan<T>& c, Handler&& handler) {
-    return detail::recv_case<T, std::decay_t<Handler>>(c, std::forward<Handler>(handler));
-}
-template <class T, class Handler>
-    requires detail::receive_handler<std::decay_t<Handler>, T>
-auto recv(const chan<T>& c, Handler&& handler) {
-    return recv(recv_chan<T>(c), std::forward<Handler>(handler));
+/// A case that is kept in a variable of its own needs its channel's handle to live as long.
+template <detail::receive_handle C, class Handler>
+    requires detail::receive_handler<std::decay_t<Handler>, detail::value_of<C>>
+auto recv(C&& channel, Handler&& handler) {
+    return detail::recv_case<detail::value_of<C>, std::decay_t<Handler>>(
+        std::forward<C>(channel), std::forward<Handler>(handler));
 }
 /// Receive into `out`: nullopt if closed. `out` is written only if this case runs.
-template <class T>
-auto recv(const recv_chan<T>& c, std::optional<T>& out) {
-    return detail::recv_into_case<T>(c, out);
-}
-template <class T>
-auto recv(const chan<T>& c, std::optional<T>& out) {
-    return detail::recv_into_case<T>(c, out);
+template <detail::receive_handle C>
+auto recv(C&& channel, std::optional<detail::value_of<C>>& out) {
+    return detail::recv_into_case<detail::value_of<C>>(std::forward<C>(channel), out);
 }
 /// Receive and discard.
-template <class T>
-auto recv(const recv_chan<T>& c) {
-    return recv(c, detail::no_handler{});
-}
-template <class T>
-auto recv(const chan<T>& c) {
-    return recv(recv_chan<T>(c), detail::no_handler{});
+template <detail::receive_handle C>
+auto recv(C&& channel) {
+    return detail::recv_case<detail::value_of<C>, detail::no_handler>(std::forward<C>(channel), {});
 }
 
 /// Send. The value is evaluated once, and moved only if this case runs: a value given as an rvalue or
 /// copied is the case's own. On a closed channel the select throws closed_channel.
-template <class T, class V, class Handler = detail::no_handler>
-    requires std::is_constructible_v<T, V&&> && std::is_invocable_v<std::decay_t<Handler>&>
-auto send(const send_chan<T>& c, V&& value, Handler&& handler = {}) {
-    if constexpr (std::is_same_v<V&&, T&&>) {
-        return detail::send_case<T, T&&, std::decay_t<Handler>>(c, std::forward<V>(value),
-                                                                std::forward<Handler>(handler));
-    } else {
-        return detail::send_case<T, T, std::decay_t<Handler>>(c, std::forward<V>(value),
-                                                              std::forward<Handler>(handler));
-    }
-}
-template <class T, class V, class Handler = detail::no_handler>
-    requires std::is_constructible_v<T, V&&> && std::is_invocable_v<std::decay_t<Handler>&>
-auto send(const chan<T>& c, V&& value, Handler&& handler = {}) {
-    return send(send_chan<T>(c), std::forward<V>(value), std::forward<Handler>(handler));
+template <detail::send_handle C, class V, class Handler = detail::no_handler>
+    requires std::is_constructible_v<detail::value_of<C>, V&&> &&
+             std::is_invocable_v<std::decay_t<Handler>&>
+auto send(C&& channel, V&& value, Handler&& handler = {}) {
+    using T = detail::value_of<C>;
+    using Value = std::conditional_t<std::is_same_v<V&&, T&&>, T&&, T>;
+    return detail::send_case<T, Value, std::decay_t<Handler>>(
+        std::forward<C>(channel), std::forward<V>(value), std::forward<Handler>(handler));
 }
 /// chan<unit>: nothing to say but that it happened.
-inline auto send(const send_chan<unit>& c) { return send(c, unit{}); }
-inline auto send(const chan<unit>& c) { return send(send_chan<unit>(c), unit{}); }
+template <detail::send_handle C>
+    requires std::is_same_v<detail::value_of<C>, unit>
+auto send(C&& channel) {
+    return detail::send_case<unit, unit, detail::no_handler>(std::forward<C>(channel), unit{}, {});
+}
 
 /// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). The
 /// time counts from the start of the select, of each one if the case is kept and used again. No channel
