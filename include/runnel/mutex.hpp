@@ -111,7 +111,6 @@ private:
     };
 
     bool lock_slow(detail::time_point deadline) noexcept;
-    static bool spinning_may_help() noexcept;
 
     /// Unlocks without waking: returns the waiter that the caller must wake, if there is one.
     detail::waiter* release() {
@@ -130,14 +129,6 @@ private:
 };
 
 // ---- 1. lock ----
-
-/// Another worker runs, perhaps the holder of the mutex, and nothing else waits for ours.
-inline bool mutex::spinning_may_help() noexcept {
-    const detail::worker* w = detail::current_worker();
-    if (w == nullptr) return true;  // a thread has nothing else to do
-    return w->home->active() > w->home->spinning() + 1 && w->queue.empty() &&
-           w->next.load(detail::memory_order_relaxed) == nullptr;
-}
 
 RUNNEL_NOINLINE inline bool mutex::lock_slow(detail::time_point deadline) noexcept {
     using namespace detail;
@@ -158,7 +149,7 @@ RUNNEL_NOINLINE inline bool mutex::lock_slow(detail::time_point deadline) noexce
             continue;
         }
         // 2. Held, perhaps not for long. While we look, nobody needs to be woken.
-        if ((s & starving) == 0 && spins < most_spins && spinning_may_help()) {
+        if ((s & starving) == 0 && spins < most_spins && detail::spinning_may_help()) {
             ++spins;
             if (!awake && (s & (waiting | woken)) == waiting) {
                 // relaxed: says nothing about other memory

@@ -74,14 +74,7 @@ public:
     /// Locks it for writing if nobody holds it.
     bool try_lock() noexcept {
         detail::interruption_point();
-        std::uint64_t s = word().load(detail::memory_order_relaxed);  // relaxed: a hint
-        while ((s & ~(queues_locked | phase)) == 0) {
-            if (word().compare_exchange_weak(s, s | slow | writer, detail::memory_order_acquire,
-                                             detail::memory_order_relaxed)) {  // [SM-1]
-                return true;
-            }
-        }
-        return false;
+        return take_if_free();
     }
 
     /// Locks it for writing within `d`; false if that was not possible, never early. Zero or less
@@ -176,6 +169,20 @@ private:
         return (s & slow) == 0 || ask(s, deadline);
     }
 
+    bool take_if_free() noexcept {
+        std::uint64_t s = word().load(detail::memory_order_relaxed);  // relaxed: a hint
+        while ((s & ~(queues_locked | phase)) == 0) {
+            if (word().compare_exchange_weak(s, s | slow | writer, detail::memory_order_acquire,
+                                             detail::memory_order_relaxed)) {  // [SM-1]
+                return true;
+            }
+        }
+        return false;
+    }
+    /// Whether `seen` comes true while a holder on another worker does what is likely to be short.
+    template <class F>
+    static bool soon(F seen) noexcept;
+
     bool lock_slow(detail::time_point deadline) noexcept;
     void unlock_slow(std::uint64_t s);
     bool ask(std::uint64_t arrived, detail::time_point deadline) noexcept;
@@ -195,11 +202,21 @@ private:
     detail::waiter_queue readers_;            // guarded by state_'s lock
 };
 
+template <class F>
+bool shared_mutex::soon(F seen) noexcept {
+    for (unsigned pauses = 1; pauses <= 64 && detail::spinning_may_help(); pauses *= 4) {
+        if (seen()) return true;
+        for (unsigned i = pauses; i != 0; --i) detail::cpu_relax();
+    }
+    return false;
+}
+
 // ---- 1. exclusive ----
 
 RUNNEL_NOINLINE inline bool shared_mutex::lock_slow(detail::time_point deadline) noexcept {
     using namespace detail;
     const bool expired = deadline != no_deadline && deadline <= now();
+    if (!expired && soon([&] { return take_if_free(); })) return true;
     {
         basic_wait_lock guard(state_);
         std::uint64_t s = word().load(memory_order_relaxed);
@@ -250,6 +267,11 @@ RUNNEL_NOINLINE inline bool shared_mutex::ask(std::uint64_t arrived,
     using namespace detail;
     RUNNEL_POINT("shared_mutex.ask");
     const bool expired = deadline != no_deadline && deadline <= now();
+    // relaxed: a hint, which the lock confirms
+    const auto granted = [&] {
+        return ((word().load(memory_order_relaxed) ^ arrived) & phase) != 0;
+    };
+    if (!expired) static_cast<void>(soon(granted));
     wake_list woken;
     basic_wait_lock guard(state_);
     if (((word().load(memory_order_relaxed) ^ arrived) & phase) != 0) {

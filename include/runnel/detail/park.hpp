@@ -27,6 +27,14 @@ inline goroutine* current_goroutine() noexcept {
     return w != nullptr ? w->current.load(memory_order_relaxed) : nullptr;
 }
 
+/// Another worker runs, perhaps the one whom we would sleep for, and nothing else waits for ours.
+inline bool spinning_may_help() noexcept {
+    const worker* w = current_worker();
+    if (w == nullptr) return true;  // a thread has nothing else to do
+    return w->home->active() > w->home->spinning() + 1 && w->queue.empty() &&
+           w->next.load(memory_order_relaxed) == nullptr;
+}
+
 class sleeper {
 public:
     /// What a claim of the deadline's is called; queues use their waiters' index.
