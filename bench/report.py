@@ -174,6 +174,8 @@ def report(data):
     lines += summary(results, present) + [""]
     for why in data["failures"]:
         lines.append(f"- {why[1]} did not do {why[0]}: {why[2]}")
+    if lines[-1] != "":
+        lines.append("")
     for key, (title, names) in GROUPS.items():
         rows = list(table_rows(results, names, present))
         if not rows:
