@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <utility>
 
 #include <runnel/detail/worker.hpp>
 
@@ -23,34 +24,25 @@ public:
     /// A free block, from the worker's own list if there is a worker. Throws std::bad_alloc.
     goroutine* allocate(worker* w) {
         if (w == nullptr) {
-            spin_guard g(lock_);
-            if (free_ == nullptr) add_slab();
-            return pop();
+            spin_guard guard(lock_);
+            if (free_.first == nullptr) take_batch(free_);
+            return pop(free_);
         }
-        if (w->free_blocks == nullptr) refill(w);
-        goroutine* g = w->free_blocks;
-        w->free_blocks = g->next;
-        --w->free_count;
-        return g;
+        if (w->free_blocks.first == nullptr) refill(w);
+        return pop(w->free_blocks);
     }
 
     void release(worker* w, goroutine* g) noexcept {
         if (w == nullptr) {
             spin_guard guard(lock_);
-            push(g);
+            if (free_.count == batch) give_batch(free_);
+            push(free_, g);
             return;
         }
-        g->next = w->free_blocks;
-        w->free_blocks = g;
-        if (++w->free_count >= 2 * batch) {
-            spin_guard guard(lock_);
-            for (std::uint32_t i = 0; i < batch; ++i) {
-                goroutine* moved = w->free_blocks;
-                w->free_blocks = moved->next;
-                push(moved);
-            }
-            w->free_count -= batch;
-        }
+        // Before the push: so one block at least is left, and who starts and ends one goroutine after
+        // another does not swap lists each time.
+        if (w->free_blocks.count == batch) put_batch_aside(w);
+        push(w->free_blocks, g);
     }
 
     /// Calls f(goroutine&) for every block, in use or not.
@@ -58,55 +50,80 @@ public:
     void for_each(F f) {
         // [GP-1] sees the blocks of the slab.
         for (slab* s = slabs_.load(memory_order_acquire); s != nullptr; s = s->next) {
-            for (std::size_t i = 0; i < slab_blocks; ++i) f(s->blocks[i]);
+            for (std::size_t i = 0; i < batch; ++i) f(s->blocks[i]);
         }
     }
 
 private:
     static constexpr std::uint32_t batch = 128;
-    static constexpr std::size_t slab_blocks = 128;
 
     struct slab {
         slab* next = nullptr;
-        goroutine blocks[slab_blocks];
+        goroutine blocks[batch];
     };
 
-    void push(goroutine* g) noexcept {
-        g->next = free_;
-        free_ = g;
+    static void push(block_list& l, goroutine* g) noexcept {
+        g->next = l.first;
+        l.first = g;
+        ++l.count;
     }
-    goroutine* pop() noexcept {
-        goroutine* g = free_;
-        free_ = g->next;
+    static goroutine* pop(block_list& l) noexcept {
+        goroutine* g = l.first;
+        l.first = g->next;
+        --l.count;
         return g;
     }
 
-    RUNNEL_NOINLINE void refill(worker* w) {
+    // One batch stays with the worker; the one that was aside before, if any, goes to the others.
+    RUNNEL_NOINLINE void put_batch_aside(worker* w) noexcept {
+        std::swap(w->free_blocks, w->full_batch);
+        if (w->free_blocks.first == nullptr) return;
         spin_guard guard(lock_);
-        if (free_ == nullptr) add_slab();
-        for (; w->free_count < batch && free_ != nullptr; ++w->free_count) {
-            goroutine* g = pop();
-            g->next = w->free_blocks;
-            w->free_blocks = g;
+        give_batch(w->free_blocks);
+    }
+
+    RUNNEL_NOINLINE void refill(worker* w) {
+        std::swap(w->free_blocks, w->full_batch);
+        if (w->free_blocks.first != nullptr) return;
+        spin_guard guard(lock_);
+        take_batch(w->free_blocks);
+    }
+
+    // Whole batches change hands, whatever the length: their blocks are long out of the caches.
+    void give_batch(block_list& from) noexcept {
+        from.first->context = batches_;
+        batches_ = from.first;
+        from = {};
+    }
+    void take_batch(block_list& to) {
+        if (batches_ == nullptr && free_.first != nullptr) {
+            std::swap(to, free_);
+            return;
         }
+        if (batches_ == nullptr) add_slab();
+        to = {batches_, batch};
+        batches_ = static_cast<goroutine*>(batches_->context);
     }
 
     void add_slab() {
         RUNNEL_POINT("goroutine_pool.add_slab");
-        stacks_.reserve(slab_blocks);  // each may park
+        stacks_.reserve(batch);  // each may park
         auto* s = RUNNEL_FAULT("goroutine_pool.no_memory") ? nullptr : new (std::nothrow) slab;
         if (s == nullptr) {
-            stacks_.unreserve(slab_blocks);
+            stacks_.unreserve(batch);
             throw std::bad_alloc();
         }
         s->next = slabs_.load(memory_order_relaxed);
-        for (std::size_t i = slab_blocks; i-- > 0;) push(&s->blocks[i]);
+        block_list made;
+        for (std::size_t i = batch; i-- > 0;) push(made, &s->blocks[i]);
+        give_batch(made);
         slabs_.store(s, memory_order_release);  // [GP-1]
     }
 
     stack_pool& stacks_;
     spin_lock lock_;
-    goroutine* free_ = nullptr;     // guarded by lock_
+    goroutine* batches_ = nullptr;  // guarded by lock_; of each the first, linked by `context`
+    block_list free_;  // guarded by lock_; of threads that are no workers; a batch at most
     atomic<slab*> slabs_{nullptr};  // appended to under lock_; read by anyone
 };
 

@@ -21,6 +21,12 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
+/// Free control blocks, linked by `next`.
+struct block_list {
+    goroutine* first = nullptr;
+    std::uint32_t count = 0;
+};
+
 class worker {
 public:
     // ---- 1. switching: what the next context has to finish for the last one ----
@@ -49,8 +55,8 @@ public:
 
     stack* spares = nullptr;  // with a loop waiting on each
     std::uint32_t spare_count = 0;
-    goroutine* free_blocks = nullptr;
-    std::uint32_t free_count = 0;
+    block_list free_blocks;  // a batch of the pool at most
+    block_list full_batch;   // a whole one, or nothing
     std::uint64_t next_id = 0;
     std::uint64_t last_id = 0;
     atomic<std::uint64_t> created{0};  // written by its thread; summed by anyone
