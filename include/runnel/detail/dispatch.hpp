@@ -201,8 +201,9 @@ inline void keep_spare(worker* w, stack* s) noexcept {
     ++w->spare_count;
 }
 
-/// Goes to a goroutine that has a stack of its own; returns when somebody needs a loop again.
-RUNNEL_NOINLINE inline void resume_from_loop(worker* w, stack* self, goroutine* g) noexcept {
+/// Goes to a goroutine that has a stack of its own; returns when somebody needs a loop again. Inlined, as
+/// park_goroutine() is, and for the same reason.
+RUNNEL_ALWAYS_INLINE void resume_from_loop(worker* w, stack* self, goroutine* g) noexcept {
     self->owner.store(nullptr, memory_order_relaxed);
     if (w->spare_count < most_spares) {
         keep_spare(w, self);

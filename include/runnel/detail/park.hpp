@@ -93,16 +93,15 @@ public:
 
     // ---- 2. the sleeper itself ----
 
-    /// Sleeps until woken. `after(arg)` runs as soon as a waker may come, which is never before our
-    /// context is saved: it releases the locks under which wakers find us.
-    using after_park = void (*)(void* arg) noexcept;
+    /// Sleeps until woken. `after(worker, arg)` runs as soon as a waker may come, which is never before
+    /// our context is saved: it releases the locks under which wakers find us. The worker, if any, is the
+    /// one that it runs on.
+    using after_park = worker::after_function;
 
-    void park(after_park after, void* arg) noexcept {
+    RUNNEL_ALWAYS_INLINE void park(after_park after, void* arg) noexcept {
         if (RUNNEL_LIKELY(parker_ == nullptr)) {
-            after_ = after;
-            after_arg_ = arg;
             const tsan::runtime_scope ours;
-            park_goroutine(worker_, goroutine_, reason_, waiting_for_, run_after, this);
+            park_goroutine(worker_, goroutine_, reason_, waiting_for_, after, arg);
             tsan::acquire(goroutine_);
         } else {
             park_thread(after, arg, no_deadline);
@@ -144,7 +143,7 @@ public:
     bool is_goroutine() const noexcept { return goroutine_ != nullptr; }
     bool contested() const noexcept { return contested_; }
 
-    static void nothing(void*) noexcept {}
+    static void nothing(worker*, void*) noexcept {}
 
 private:
     struct sleeper_timer : timer_node {
@@ -155,11 +154,6 @@ private:
         return std::launder(reinterpret_cast<sleeper_timer*>(timer_));
     }
 
-    static void run_after(worker*, void* self) noexcept {
-        auto* s = static_cast<sleeper*>(self);
-        s->after_(s->after_arg_);  // nothing of *s is touched afterwards: it may be running
-    }
-
     // The deadline may strike while `after` still runs: see park_until().
     static void arm_then_after(worker* w, void* self) noexcept {
         auto* s = static_cast<sleeper*>(self);
@@ -168,7 +162,7 @@ private:
         RUNNEL_POINT("sleeper.before_arm");
         w->home->arm(s->timer(), s->deadline_);
         RUNNEL_POINT("sleeper.armed");
-        after(arg);
+        after(w, arg);  // nothing of *s is touched afterwards: it may be running
     }
 
     static goroutine* expire(timer_node* n) noexcept {
@@ -178,7 +172,7 @@ private:
 
     RUNNEL_NOINLINE void park_thread(after_park after, void* arg, time_point deadline) noexcept {
         if (goroutine_ == nullptr) {
-            after(arg);
+            after(nullptr, arg);
             static_cast<void>(sleep_thread(deadline));
             return;
         }
@@ -190,7 +184,7 @@ private:
         g->wait_since.store(w->home->coarse_ms.load(memory_order_relaxed), memory_order_relaxed);
         g->state.store(goroutine_state::waiting, memory_order_relaxed);
         tsan::release(g->scope.load(memory_order_relaxed));
-        after(arg);
+        after(w, arg);
         scheduler& s = *w->home;
         // A sleeping thread counts for nothing in deadlock detection, but one with a deadline does.
         if (deadline != no_deadline) s.back_soon.fetch_add(1, memory_order_seq_cst);
@@ -224,7 +218,7 @@ private:
     bool contested_;
     atomic<std::uint32_t> claimed_{unclaimed};
     const void* waiting_for_;
-    after_park after_;  // these four are set by park(): a wait without a deadline, which is
+    after_park after_;  // these four are set by park_until(): a wait without a deadline, which is
     void* after_arg_;   // most, does not pay for a timer
     time_point deadline_;
     alignas(sleeper_timer) std::byte timer_[sizeof(sleeper_timer)];

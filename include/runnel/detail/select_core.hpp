@@ -207,7 +207,9 @@ inline void dequeue_all(select_frame& f) noexcept {
     }
 }
 
-inline void unlock_frame(void* frame) noexcept { unlock_all(*static_cast<select_frame*>(frame)); }
+inline void unlock_frame(worker*, void* frame) noexcept {
+    unlock_all(*static_cast<select_frame*>(frame));
+}
 
 /// Runs one case of the frame. With `otherwise_at` it never parks. `timeout_at` names the timeout
 /// case that strikes first, if any. Throws only what an element's move throws.

@@ -188,7 +188,7 @@ public:
 
     /// For the far side of a switch: the object on the parked stack may be gone when the last lock is
     /// released, so it is read before.
-    static void unlock_parked(void* self) noexcept {
+    static void unlock_parked(worker*, void* self) noexcept {
         auto* l = static_cast<basic_wait_lock*>(self);
         done_source* done = l->done_;
         Lock* own = l->own_;
