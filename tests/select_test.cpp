@@ -26,23 +26,23 @@ TEST_CASE("a receive case takes each form of handler", "[select]") {
     std::string seen;
     for (int i = 1; i <= 6; ++i) c.send(i);
     REQUIRE(runnel::select(runnel::recv(
-                c, [&](std::optional<int> v) { seen += "o" + std::to_string(*v); })) == 0);
+                c, [&](std::optional<int> v) { (seen += "o") += std::to_string(*v); })) == 0);
     runnel::select(
-        runnel::recv(c, [&](int v, bool ok) { seen += (ok ? "b" : "x") + std::to_string(v); }));
-    runnel::select(runnel::recv(c, [&](int v) { seen += "v" + std::to_string(v); }));
+        runnel::recv(c, [&](int v, bool ok) { (seen += ok ? "b" : "x") += std::to_string(v); }));
+    runnel::select(runnel::recv(c, [&](int v) { (seen += "v") += std::to_string(v); }));
     runnel::select(runnel::recv(c, [&] { seen += "n"; }));
     std::optional<int> out;
     runnel::select(runnel::recv(c, out));
-    seen += "r" + std::to_string(*out);
+    (seen += "r") += std::to_string(*out);
     runnel::select(runnel::recv(c));
     REQUIRE(seen == "o1b2v3nr5");
     REQUIRE(c.len() == 0);
     c.close();
     seen.clear();
     runnel::select(runnel::recv(c, [&](std::optional<int> v) { seen += v ? "x" : "o"; }));
-    runnel::select(
-        runnel::recv(c, [&](int v, bool ok) { seen += ok ? "x" : "b" + std::to_string(v); }));
-    runnel::select(runnel::recv(c, [&](int v) { seen += "v" + std::to_string(v); }));
+    runnel::select(runnel::recv(
+        c, [&](int v, bool ok) { (seen += ok ? "x" : "b") += ok ? "" : std::to_string(v); }));
+    runnel::select(runnel::recv(c, [&](int v) { (seen += "v") += std::to_string(v); }));
     runnel::select(runnel::recv(c, out));
     REQUIRE(seen == "ob0v0");
     REQUIRE_FALSE(out);
@@ -1053,8 +1053,8 @@ TEST_CASE("cases of a run-time set may be moved, replaced and erased", "[select]
     const auto b = make_chan<int>(1);
     std::string seen;
     std::vector<runnel::select_case> cases;
-    cases.push_back(runnel::recv(a, [&](int v) { seen += "a" + std::to_string(v); }));
-    cases.push_back(runnel::recv(b, [&](int v) { seen += "b" + std::to_string(v); }));
+    cases.push_back(runnel::recv(a, [&](int v) { (seen += "a") += std::to_string(v); }));
+    cases.push_back(runnel::recv(b, [&](int v) { (seen += "b") += std::to_string(v); }));
     std::swap(cases[0], cases[1]);
     a.send(1);
     CHECK(runnel::select(cases) == 1);
