@@ -98,28 +98,25 @@ concept send_handle = handle_of<H, send_chan>;
 template <class H>
 using value_of = typename std::remove_cvref_t<H>::value_type;
 
-/// The channel of a case. Made inside the call of select it borrows its handle's reference, as a plain receive
-/// does: counting one more would cost as much as the rest. A handle that is a temporary is taken over, and a case
-/// that is copied or moved somewhere else has a reference of its own.
+/// The channel of a case: a reference of its own, since the handle may change before the select is over.
 template <class T>
 class case_channel {
 public:
     template <class H>
-    explicit case_channel(H&& h) noexcept : owned_(!std::is_lvalue_reference_v<H>) {
+    explicit case_channel(H&& h) noexcept {
         if constexpr (std::is_lvalue_reference_v<H>) {
             core_ = chan_access::core(h);
+            retain();
         } else {
             std::remove_cvref_t<H> mine(std::forward<H>(h));
             core_ = chan_access::detach(mine);
         }
     }
-    case_channel(const case_channel& o) noexcept : core_(o.core_), owned_(true) { retain(); }
-    case_channel(case_channel&& o) noexcept : core_(std::exchange(o.core_, nullptr)), owned_(true) {
-        if (!o.owned_) retain();
-    }
+    case_channel(const case_channel& o) noexcept : core_(o.core_) { retain(); }
+    case_channel(case_channel&& o) noexcept : core_(std::exchange(o.core_, nullptr)) {}
     case_channel& operator=(const case_channel&) = delete;
     ~case_channel() {
-        if (owned_ && core_ != nullptr) core_->release();
+        if (core_ != nullptr) core_->release();
     }
     chan_core<T>* core() const noexcept { return core_; }
 
@@ -129,7 +126,6 @@ private:
     }
 
     chan_core<T>* core_;
-    bool owned_;
 };
 
 // ---- 1. cases: prepare() tells the core, finish() runs after the select has committed ----
@@ -139,9 +135,8 @@ class recv_case {
 public:
     template <class H>
     recv_case(H&& handle, Handler h) : channel_(std::forward<H>(handle)), handler_(std::move(h)) {}
-    bool may_go() const noexcept {
-        return channel_.core() != nullptr && channel_.core()->may_receive();
-    }
+    static constexpr case_kind kind = case_kind::receive;
+    const chan_base* channel() const noexcept { return channel_.core(); }
     void prepare(select_entry& e) {
         value_.reset();
         e.kind = case_kind::receive;
@@ -166,9 +161,8 @@ public:
     template <class H>
     recv_into_case(H&& handle, std::optional<T>& out)
         : channel_(std::forward<H>(handle)), out_(&out) {}
-    bool may_go() const noexcept {
-        return channel_.core() != nullptr && channel_.core()->may_receive();
-    }
+    static constexpr case_kind kind = case_kind::receive;
+    const chan_base* channel() const noexcept { return channel_.core(); }
     void prepare(select_entry& e) {
         e.kind = case_kind::receive;
         e.channel = channel_.core();
@@ -211,9 +205,8 @@ public:
         : channel_(std::forward<H>(handle)),
           value_(static_cast<Value>(std::forward<V>(v))),
           handler_(std::move(h)) {}
-    bool may_go() const noexcept {
-        return channel_.core() != nullptr && channel_.core()->may_send();
-    }
+    static constexpr case_kind kind = case_kind::send;
+    const chan_base* channel() const noexcept { return channel_.core(); }
     void prepare(select_entry& e) {
         e.kind = case_kind::send;
         e.channel = channel_.core();
@@ -283,19 +276,40 @@ inline constexpr bool borrows_its_value<send_case<T, Value, Handler>> =
     send_case<T, Value, Handler>::borrows;
 
 template <class C>
-concept lookable_case = requires(const C& c) { c.may_go(); };
+concept operation_case = requires(const C& c) { c.channel(); };
 template <class C>
 concept otherwise_like = requires { C::is_otherwise; };
 
-/// Of one channel operation and an `otherwise`, in either order: whether the operation might go.
-template <class A, class B>
-bool may_go_now(const A& a, const B& b) noexcept {
+/// Of operations and an `otherwise`: true only if at one moment none of the operations could go. Looks without
+/// any lock; false when it cannot tell.
+template <class... Cases>
+bool none_can_go(const Cases&... cases) noexcept {
     const tsan::runtime_scope ours;
-    if constexpr (lookable_case<A>) {
-        return a.may_go();
-    } else {
-        return b.may_go();
-    }
+    // [CH-2] With one operation its own look is that moment.
+    constexpr bool several = (operation_case<Cases> + ...) > 1;
+    std::uint32_t changes[sizeof...(Cases)];
+    std::size_t i = 0;
+    const auto cannot_go = [&]<class C>(const C& c) noexcept {
+        if constexpr (operation_case<C>) {
+            const chan_base* channel = c.channel();
+            if (channel == nullptr) return true;
+            if constexpr (several) changes[i++] = channel->changes();
+            return !(C::kind == case_kind::receive ? channel->may_receive() : channel->may_send());
+        } else {
+            return true;
+        }
+    };
+    if (!(cannot_go(cases) && ...)) return false;
+    i = 0;
+    const auto has_not_changed = [&]<class C>(const C& c) noexcept {
+        if constexpr (operation_case<C>) {
+            const chan_base* channel = c.channel();
+            return channel == nullptr || channel->changes() == changes[i++];
+        } else {
+            return true;
+        }
+    };
+    return !several || (has_not_changed(cases) && ...);
 }
 
 /// The timeout that strikes first and the otherwise case, if any.
@@ -338,11 +352,13 @@ std::size_t select_static(bool ordered, Cases&&... cases) {
     if constexpr (n == 0) {
         wait_for_ever(wait_reason::select_no_cases);
     } else {
-        // One operation and an `otherwise`, which is how one tries: a look may tell that it cannot go.
-        if constexpr (n == 2 && (otherwise_like<std::remove_cvref_t<Cases>> + ...) == 1 &&
-                      (lookable_case<std::remove_cvref_t<Cases>> + ...) == 1) {
+        // With an `otherwise` one tries: looks may tell that nothing can go.
+        if constexpr (((operation_case<std::remove_cvref_t<Cases>> ||
+                        otherwise_like<std::remove_cvref_t<Cases>>) &&
+                       ...) &&
+                      (otherwise_like<std::remove_cvref_t<Cases>> || ...)) {
             interruption_point();
-            if (!may_go_now(cases...)) {
+            if (none_can_go(cases...)) {
                 std::size_t at = 0;
                 std::size_t index = 0;
                 static_cast<void>((finish_otherwise(cases, at++, index) || ...));
@@ -389,7 +405,6 @@ struct erased_case_of final : erased_case {
 
 /// Receive. The handler takes (std::optional<T>), (T, bool ok), (T) or nothing; T{} if closed, like Go.
 /// On a channel closed with an error the select throws it instead.
-/// A case that is kept in a variable of its own needs its channel's handle to live as long.
 template <detail::receive_handle C, class Handler>
     requires detail::receive_handler<std::decay_t<Handler>, detail::value_of<C>>
 auto recv(C&& channel, Handler&& handler) {

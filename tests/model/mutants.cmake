@@ -130,6 +130,12 @@ mutate(send_passes_receivers chan "what is sent*" "deadlock" detail/chan_core.hp
             const attempt a = hand_to_receiver"
     "        if (!receivers.empty() && !::model::mutated(\"send_passes_receivers\")) {
             const attempt a = hand_to_receiver")
+mutate(change_is_not_noted chan "otherwise needs*" "none was found" detail/chan_core.hpp
+    "        if (from_a_limit) note_change();"
+    "        if (from_a_limit && !::model::mutated(\"change_is_not_noted\")) note_change();")
+mutate(otherwise_after_one_look chan "otherwise needs*" "none was found" select.hpp
+    "    return !several || (has_not_changed(cases) && ...);"
+    "    return !several || ::model::mutated(\"otherwise_after_one_look\") || (has_not_changed(cases) && ...);")
 
 # ---- timers ----
 mutate(tick_is_left timers "a timer that*" "a stale tick" detail/timer_chan.hpp

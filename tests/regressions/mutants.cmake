@@ -189,8 +189,10 @@ regression_mutant(12 go_36714 conformance_happens_before_test detail/chan_core.h
 regression_mutant(13 go_27778 conformance_happens_before_test detail/chan_core.hpp
     "close writes plainly what len reads without the lock"
     "        closed.store(true, memory_order_release);
+        note_change();
         while"
     "        closed.store(true, memory_order_release);
+        note_change();
         {
             const tsan::user_scope seen;
             auto* plain = reinterpret_cast<volatile std::size_t*>(&count_);
@@ -212,7 +214,7 @@ regression_mutant(26 crossbeam_1187 stress_chan_close_test detail/chan_core.hpp
             drop_front();")
 regression_mutant(30 boost_fiber_268 conformance_chan_matrix_test detail/chan_core.hpp
     "a receiver waits without having announced it"
-    "            receiver_waits_.store(true, memory_order_release);
+    "            note_receiver_waits(true);
             const wait_outcome o ="
     "            const wait_outcome o =")
 regression_mutant(31 boost_fiber_114 conformance_chan_matrix_test detail/chan_core.hpp

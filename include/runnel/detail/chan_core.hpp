@@ -198,10 +198,14 @@ public:
                receiver_waits_.load(memory_order_acquire) || closed.load(memory_order_acquire);
     }
 
+    /// [CH-2] Moves whenever a look may turn from no to yes. Read before a look at each of several channels,
+    /// all of which say no, and found unmoved after the last one: at that moment none could go on.
+    std::uint32_t changes() const noexcept { return changes_.load(memory_order_acquire); }
+
     /// Under the lock, after waiters came or went.
     void note_waiters() noexcept {
-        sender_waits_.store(!senders_.empty(), memory_order_release);
-        receiver_waits_.store(!receivers.empty(), memory_order_release);
+        note_sender_waits(!senders_.empty());
+        note_receiver_waits(!receivers.empty());
     }
 
     waiter_queue& senders() noexcept { return senders_; }
@@ -213,10 +217,30 @@ protected:
     virtual ~chan_base() = default;
     virtual void destroy() noexcept = 0;
 
-    // With the lock held.
+    // All with the lock held.
+
+    void note_change() noexcept {
+        // relaxed: only we write it. Release, after the change itself: [CH-2]
+        changes_.store(changes_.load(memory_order_relaxed) + 1, memory_order_release);
+    }
+    void note_sender_waits(bool any) noexcept {
+        sender_waits_.store(any, memory_order_release);
+        if (any) note_change();
+    }
+    void note_receiver_waits(bool any) noexcept {
+        receiver_waits_.store(any, memory_order_release);
+        if (any) note_change();
+    }
+    // The buffer was empty, or full: receives, or sends, can go on from now on.
+    void set_count(std::size_t n, bool from_a_limit) noexcept {
+        count_.store(n, memory_order_release);
+        if (from_a_limit) note_change();
+    }
+
     void mark_closed(wake_list& woken) noexcept {
         // [CH-1] what precedes close happens before a receive that finds the channel closed.
         closed.store(true, memory_order_release);
+        note_change();
         while (waiter* w = receivers.claim_front()) {
             w->outcome = wait_outcome::closed;
             woken.push(w);
@@ -232,6 +256,8 @@ protected:
     // so: two cores that share the channel then pass one line to and fro.
     atomic<bool> sender_waits_{false};    // written under lock: a hint for may_receive()
     atomic<bool> receiver_waits_{false};  // likewise for may_send()
+    atomic<std::uint32_t> changes_{0};    // written under lock: [CH-2]
+    atomic<std::uint32_t> references_{1};
     const bool unbounded_;
     bool rendezvous_ = false;
     waiter_queue senders_;          // guarded by lock
@@ -240,7 +266,6 @@ protected:
     const std::size_t capacity_;
     chan_attachment* attachment_ = nullptr;  // written once, before the channel is shared
     std::exception_ptr error_;               // written once, before closed
-    atomic<std::uint32_t> references_{1};
 };
 
 template <class T>
@@ -301,7 +326,7 @@ public:
             waiter w;
             w.slot = std::addressof(value);
             w.failure = failure.place();
-            sender_waits_.store(true, memory_order_release);
+            note_sender_waits(true);
             switch (const wait_outcome o =
                         wait(senders_, guard, w, wait_reason::chan_send, this, deadline)) {
                 case wait_outcome::closed:
@@ -354,7 +379,7 @@ public:
             waiter w;
             w.slot = out;
             w.assigns = assigns;
-            receiver_waits_.store(true, memory_order_release);
+            note_receiver_waits(true);
             const wait_outcome o =
                 wait(receivers, guard, w, wait_reason::chan_receive, this, deadline);
             if (o != wait_outcome::retry) return o;
@@ -407,7 +432,7 @@ public:
         const std::size_t n = count_.load(memory_order_relaxed);
         if (n < capacity_ || unbounded_) {
             const attempt a = append(value, failure);
-            if (a == attempt::done) set_count(n + 1);
+            if (a == attempt::done) set_count(n + 1, n == 0);
             return a;
         }
         // 3. Nobody there, and no room.
@@ -420,7 +445,8 @@ public:
             if (const attempt a = take_front(out, assigns, failure); a != attempt::done) return a;
             // The count stays if a sender moves up: a channel that always has a value is never seen empty.
             if (senders_.empty() || !admit_sender(woken)) {
-                set_count(count_.load(memory_order_relaxed) - 1);
+                const std::size_t n = count_.load(memory_order_relaxed);
+                set_count(n - 1, n == capacity_);
             }
             return attempt::done;
         }
@@ -451,7 +477,7 @@ protected:
         while (count_.load(memory_order_relaxed) != 0) {
             std::destroy_at(front());
             drop_front();
-            set_count(count_.load(memory_order_relaxed) - 1);
+            set_count(count_.load(memory_order_relaxed) - 1, false);
         }
         for (chunk* c = first_; c != nullptr;) {
             chunk* following = c->next;
@@ -482,7 +508,7 @@ private:
 
     attempt hand_to_receiver(T& value, waiter*& woken, std::exception_ptr* failure) {
         waiter* w = receivers.claim_front();
-        receiver_waits_.store(!receivers.empty(), memory_order_release);
+        note_receiver_waits(!receivers.empty());
         if (w == nullptr) return attempt::would_block;
         woken = w;
         w->outcome = wait_outcome::ok;
@@ -499,13 +525,13 @@ private:
         }
         // The receiver got nothing and is as good as before: an uncontested one has not noticed.
         put_back(receivers, w, woken);
-        receiver_waits_.store(!receivers.empty(), memory_order_release);
+        note_receiver_waits(!receivers.empty());
         return attempt::threw;
     }
 
     attempt take_from_sender(void* out, bool assigns, waiter*& woken, std::exception_ptr* failure) {
         waiter* w = senders_.claim_front();
-        sender_waits_.store(!senders_.empty(), memory_order_release);
+        note_sender_waits(!senders_.empty());
         if (w == nullptr) return attempt::would_block;
         woken = w;
         w->outcome = wait_outcome::ok;
@@ -518,7 +544,7 @@ private:
             note_failure(failure);
         }
         put_back(senders_, w, woken);
-        sender_waits_.store(!senders_.empty(), memory_order_release);
+        note_sender_waits(!senders_.empty());
         return attempt::threw;
     }
 
@@ -555,7 +581,7 @@ private:
             w->outcome = wait_outcome::failed;
             failed.push(w);
         }
-        sender_waits_.store(!senders_.empty(), memory_order_release);
+        note_sender_waits(!senders_.empty());
         if (!failed.empty()) failed.wake_all();  // rare: the lock is held a little longer
         return admitted;
     }
@@ -670,8 +696,6 @@ private:
             delete spent;
         }
     }
-
-    void set_count(std::size_t n) noexcept { count_.store(n, memory_order_release); }
 
     // Guarded by lock; of an unbounded buffer only.
     std::size_t receive_at_ = 0;  // where the oldest value is in the first chunk

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 
 #include <runnel/detail/chan_core.hpp>
 
@@ -28,13 +29,21 @@ enum class case_kind : std::uint8_t { receive, send, timeout, otherwise };
 
 /// One case, as the public select prepares it. Its channel is kept alive by the caller.
 struct select_entry {
+    select_entry() noexcept {
+    }  // NOLINT(modernize-use-equals-default): `place` is made when it is needed
+    ~select_entry() {}  // NOLINT(modernize-use-equals-default): and has nothing to destroy
+    select_entry(const select_entry&) = delete;
+    select_entry& operator=(const select_entry&) = delete;
+
     chan_base* channel = nullptr;  // null: never ready
     void* slot = nullptr;          // receive: std::optional<T>*, or as `assigns` says; send: T*
     case_kind kind = case_kind::otherwise;
     bool assigns = false;               // receive: the slot is a receive_target<T>'s
     time_point deadline = no_deadline;  // of a timeout
     std::exception_ptr failure;         // of a sender's throwing move
-    waiter place;                       // in the channel's queue
+    union {
+        waiter place;  // in the channel's queue, while we are parked
+    };
 };
 
 /// What happened: which case, and how.
@@ -56,20 +65,16 @@ struct select_frame {
 
 // ---- 2. orders ----
 
-inline std::uint32_t select_random() noexcept {
-    worker* w = current_worker();
-    return w != nullptr ? w->random.next() : thread_random();
-}
-
 inline void choose_polling(select_frame& f, bool in_order) noexcept {
+    worker* w = current_worker();
     for (std::uint32_t i = 0; i < f.count; ++i) {
         const select_entry& e = f.entries[i];
         if ((e.kind == case_kind::receive || e.kind == case_kind::send) && e.channel != nullptr) {
             std::uint32_t at = f.live;
-            if (!in_order) {
+            if (!in_order && at != 0) {
                 // A fresh random permutation, built from the inside out.
-                at = static_cast<std::uint32_t>((std::uint64_t{select_random()} * (f.live + 1)) >>
-                                                32);
+                const std::uint32_t r = w != nullptr ? w->random.next() : thread_random();
+                at = static_cast<std::uint32_t>((std::uint64_t{r} * (f.live + 1)) >> 32);
                 f.polling[f.live] = f.polling[at];
             }
             f.polling[at] = i;
@@ -186,6 +191,7 @@ inline void enqueue_all(select_frame& f, sleeper& s) noexcept {
     for (std::uint32_t i = 0; i < f.live; ++i) {
         const std::uint32_t index = f.polling[i];
         select_entry& e = f.entries[index];
+        ::new (static_cast<void*>(&e.place)) waiter;
         e.place.who = &s;
         e.place.slot = e.slot;
         e.place.assigns = e.assigns;
