@@ -286,7 +286,7 @@ template <class... Cases>
 bool none_can_go(const Cases&... cases) noexcept {
     const tsan::runtime_scope ours;
     // [CH-2] With one operation its own look is that moment.
-    constexpr bool several = (operation_case<Cases> + ...) > 1;
+    constexpr bool several = (std::size_t{operation_case<Cases>} + ...) > 1;
     std::uint32_t changes[sizeof...(Cases)];
     std::size_t i = 0;
     const auto cannot_go = [&]<class C>(const C& c) noexcept {
