@@ -155,8 +155,6 @@ public:
     void swap(chan_handle& o) noexcept { std::swap(core_, o.core_); }
 
     chan_core<T>* core() const noexcept { return core_; }
-    /// The reference becomes the caller's.
-    chan_core<T>* detach() noexcept { return std::exchange(core_, nullptr); }
 
 private:
     chan_core<T>* core_ = nullptr;
@@ -167,9 +165,10 @@ struct chan_access {
     static auto* core(const H& h) noexcept {
         return h.handle_.core();
     }
+    /// A reference of the caller's own; that of a temporary is taken over.
     template <class H>
-    static const auto& handle(const H& h) noexcept {
-        return h.handle_;
+    static auto handle(H&& h) noexcept {
+        return std::forward<H>(h).handle_;
     }
     template <class H, class T>
     static H adopt(chan_core<T>* c) noexcept {
@@ -178,10 +177,6 @@ struct chan_access {
     template <class H, class Other>
     static H share(const Other& o) noexcept {
         return H(o.handle_);
-    }
-    template <class H>
-    static auto* detach(H& h) noexcept {
-        return h.handle_.detach();
     }
 };
 

@@ -98,43 +98,13 @@ concept send_handle = handle_of<H, send_chan>;
 template <class H>
 using value_of = typename std::remove_cvref_t<H>::value_type;
 
-/// The channel of a case: a reference of its own, since the handle may change before the select is over.
-template <class T>
-class case_channel {
-public:
-    template <class H>
-    explicit case_channel(H&& h) noexcept {
-        if constexpr (std::is_lvalue_reference_v<H>) {
-            core_ = chan_access::core(h);
-            retain();
-        } else {
-            std::remove_cvref_t<H> mine(std::forward<H>(h));
-            core_ = chan_access::detach(mine);
-        }
-    }
-    case_channel(const case_channel& o) noexcept : core_(o.core_) { retain(); }
-    case_channel(case_channel&& o) noexcept : core_(std::exchange(o.core_, nullptr)) {}
-    case_channel& operator=(const case_channel&) = delete;
-    ~case_channel() {
-        if (core_ != nullptr) core_->release();
-    }
-    chan_core<T>* core() const noexcept { return core_; }
-
-private:
-    void retain() noexcept {
-        if (core_ != nullptr) core_->retain();
-    }
-
-    chan_core<T>* core_;
-};
-
 // ---- 1. cases: prepare() tells the core, finish() runs after the select has committed ----
+// Each counts a reference to its channel: the handle may change before the select is over.
 
 template <class T, class Handler>
 class recv_case {
 public:
-    template <class H>
-    recv_case(H&& handle, Handler h) : channel_(std::forward<H>(handle)), handler_(std::move(h)) {}
+    recv_case(chan_handle<T> c, Handler h) : channel_(std::move(c)), handler_(std::move(h)) {}
     static constexpr case_kind kind = case_kind::receive;
     const chan_base* channel() const noexcept { return channel_.core(); }
     void prepare(select_entry& e) {
@@ -149,7 +119,7 @@ public:
     }
 
 private:
-    case_channel<T> channel_;
+    chan_handle<T> channel_;
     Handler handler_;
     std::optional<T> value_;
 };
@@ -158,9 +128,7 @@ private:
 template <class T>
 class recv_into_case {
 public:
-    template <class H>
-    recv_into_case(H&& handle, std::optional<T>& out)
-        : channel_(std::forward<H>(handle)), out_(&out) {}
+    recv_into_case(chan_handle<T> c, std::optional<T>& out) : channel_(std::move(c)), out_(&out) {}
     static constexpr case_kind kind = case_kind::receive;
     const chan_base* channel() const noexcept { return channel_.core(); }
     void prepare(select_entry& e) {
@@ -190,7 +158,7 @@ public:
     }
 
 private:
-    case_channel<T> channel_;
+    chan_handle<T> channel_;
     std::optional<T>* out_;
     bool direct_ = true;  // the value goes into *out_ at once
     std::optional<T> value_;
@@ -200,9 +168,9 @@ private:
 template <class T, class Value, class Handler>
 class send_case {
 public:
-    template <class H, class V>
-    send_case(H&& handle, V&& v, Handler h)
-        : channel_(std::forward<H>(handle)),
+    template <class V>
+    send_case(chan_handle<T> c, V&& v, Handler h)
+        : channel_(std::move(c)),
           value_(static_cast<Value>(std::forward<V>(v))),
           handler_(std::move(h)) {}
     static constexpr case_kind kind = case_kind::send;
@@ -224,9 +192,7 @@ public:
     }
 
 private:
-    template <class, class, class>
-    friend class send_case;
-    case_channel<T> channel_;
+    chan_handle<T> channel_;
     Value value_;  // T, or T&& to the caller's, which stays unmoved unless it is sent
     Handler handler_;
 };
@@ -409,17 +375,19 @@ template <detail::receive_handle C, class Handler>
     requires detail::receive_handler<std::decay_t<Handler>, detail::value_of<C>>
 auto recv(C&& channel, Handler&& handler) {
     return detail::recv_case<detail::value_of<C>, std::decay_t<Handler>>(
-        std::forward<C>(channel), std::forward<Handler>(handler));
+        detail::chan_access::handle(std::forward<C>(channel)), std::forward<Handler>(handler));
 }
 /// Receive into `out`: nullopt if closed. `out` is written only if this case runs.
 template <detail::receive_handle C>
 auto recv(C&& channel, std::optional<detail::value_of<C>>& out) {
-    return detail::recv_into_case<detail::value_of<C>>(std::forward<C>(channel), out);
+    return detail::recv_into_case<detail::value_of<C>>(
+        detail::chan_access::handle(std::forward<C>(channel)), out);
 }
 /// Receive and discard.
 template <detail::receive_handle C>
 auto recv(C&& channel) {
-    return detail::recv_case<detail::value_of<C>, detail::no_handler>(std::forward<C>(channel), {});
+    return detail::recv_case<detail::value_of<C>, detail::no_handler>(
+        detail::chan_access::handle(std::forward<C>(channel)), {});
 }
 
 /// Send. The value is evaluated once, and moved only if this case runs: a value given as an rvalue or
@@ -431,13 +399,15 @@ auto send(C&& channel, V&& value, Handler&& handler = {}) {
     using T = detail::value_of<C>;
     using Value = std::conditional_t<std::is_same_v<V&&, T&&>, T&&, T>;
     return detail::send_case<T, Value, std::decay_t<Handler>>(
-        std::forward<C>(channel), std::forward<V>(value), std::forward<Handler>(handler));
+        detail::chan_access::handle(std::forward<C>(channel)), std::forward<V>(value),
+        std::forward<Handler>(handler));
 }
 /// chan<unit>: nothing to say but that it happened.
 template <detail::send_handle C>
     requires std::is_same_v<detail::value_of<C>, unit>
 auto send(C&& channel) {
-    return detail::send_case<unit, unit, detail::no_handler>(std::forward<C>(channel), unit{}, {});
+    return detail::send_case<unit, unit, detail::no_handler>(
+        detail::chan_access::handle(std::forward<C>(channel)), unit{}, {});
 }
 
 /// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). The

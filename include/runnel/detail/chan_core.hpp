@@ -199,7 +199,8 @@ public:
     }
 
     /// [CH-2] Moves whenever a look may turn from no to yes. Read before a look at each of several channels,
-    /// all of which say no, and found unmoved after the last one: at that moment none could go on.
+    /// all of which say no, and found unmoved after the last one: at that moment none could go on. (Unless it
+    /// has gone round meanwhile, by 2^32 moves within nanoseconds.)
     std::uint32_t changes() const noexcept { return changes_.load(memory_order_acquire); }
 
     /// Under the lock, after waiters came or went.

@@ -29,9 +29,9 @@ enum class case_kind : std::uint8_t { receive, send, timeout, otherwise };
 
 /// One case, as the public select prepares it. Its channel is kept alive by the caller.
 struct select_entry {
-    select_entry() noexcept {
-    }  // NOLINT(modernize-use-equals-default): `place` is made when it is needed
-    ~select_entry() {}  // NOLINT(modernize-use-equals-default): and has nothing to destroy
+    // `place` is made when it is needed, and has nothing to destroy.
+    select_entry() noexcept {}  // NOLINT(modernize-use-equals-default)
+    ~select_entry() {}          // NOLINT(modernize-use-equals-default)
     select_entry(const select_entry&) = delete;
     select_entry& operator=(const select_entry&) = delete;
 
@@ -66,7 +66,7 @@ struct select_frame {
 // ---- 2. orders ----
 
 inline void choose_polling(select_frame& f, bool in_order) noexcept {
-    worker* w = current_worker();
+    worker* w = in_order ? nullptr : current_worker();
     for (std::uint32_t i = 0; i < f.count; ++i) {
         const select_entry& e = f.entries[i];
         if ((e.kind == case_kind::receive || e.kind == case_kind::send) && e.channel != nullptr) {
