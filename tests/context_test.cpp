@@ -58,6 +58,8 @@ static_assert(std::is_convertible_v<cancel_context&, context>);
 static_assert(sizeof(context) == sizeof(void*) && sizeof(cancel_context) == sizeof(void*));
 static_assert(runnel::context_like<context> && runnel::context_like<cancel_context>);
 static_assert(!std::is_copy_constructible_v<runnel::context_key<int>>);
+inline constexpr runnel::context_key<int> constant_key{"constant"};
+static_assert(constant_key.name() == std::string_view("constant"));
 static_assert(!std::is_copy_constructible_v<runnel::stop_handle>);
 static_assert(
     std::is_same_v<decltype(std::declval<context>().done()), runnel::recv_chan<runnel::unit>>);
@@ -527,14 +529,14 @@ TEST_CASE("a stopped function is not called, and leaves the tree",
             auto handle =
                 runnel::after_func(ctx, [&calls, c = test::counted(1)] { calls += c.value; });
             expected.check(handle.stop(), "stopped");
+            expected.check_eq(test::counted::live(), before, "the function has gone");
             expected.check(!handle.stop(), "once");
             auto moved = std::move(handle);
             expected.check(!moved.stop(), "moved");
             expected.check(!handle.stop(), "moved from");  // NOLINT(bugprone-use-after-move)
         }
-        expected.check_eq(test::counted::live(), before, "the function has gone");
         const auto ran = runnel::make_chan<runnel::unit>();
-        static_cast<void>(runnel::after_func(ctx, [ran, c = test::counted(1)] { ran.send(); }));
+        const auto kept = runnel::after_func(ctx, [ran, c = test::counted(1)] { ran.send(); });
         ctx.cancel();
         ran.recv();
         expected.check_eq(calls.load(), 0, "calls");

@@ -506,7 +506,9 @@ void throws_with(const std::string& what) { throw std::runtime_error(what); }
 PANIC_SCENARIO(panic_of_std, throw std::runtime_error("disk on fire"));
 PANIC_SCENARIO(panic_of_runnel, make_chan<int>().close(); chan<int>().close());
 PANIC_SCENARIO(panic_of_text, throw "just words");
+PANIC_SCENARIO(panic_of_string, throw std::string("words of its own"));
 PANIC_SCENARIO(panic_of_int, throw 5);
+PANIC_SCENARIO(goexit_in_noexcept, []() noexcept { runnel::goexit(); }());
 PANIC_SCENARIO(panic_after_parking, runnel::sleep_for(1ms); runnel::yield();
                throw std::runtime_error("later"));
 PANIC_SCENARIO(panic_in_blocking,
@@ -519,11 +521,17 @@ PANIC_SCENARIO(terminate_called, std::terminate());
 TEST_CASE("an exception that leaves a goroutine is reported and ends the program",
           "[go][panic][C-177]") {
     const std::pair<const char*, std::string> cases[] = {
-        {"panic_of_std", "disk on fire"},         {"panic_of_runnel", "close of nil channel"},
-        {"panic_of_text", "just words"},          {"panic_of_int", "int"},
-        {"panic_after_parking", "later"},         {"panic_in_blocking", "in a system call"},
-        {"panic_in_noexcept", "too far"},         {"panic_of_long_text", std::string(5000, 'x')},
+        {"panic_of_std", "disk on fire"},
+        {"panic_of_runnel", "close of nil channel"},
+        {"panic_of_text", "just words"},
+        {"panic_of_int", "int"},
+        {"panic_after_parking", "later"},
+        {"panic_in_blocking", "in a system call"},
+        {"panic_in_noexcept", "too far"},
+        {"panic_of_long_text", std::string(5000, 'x')},
         {"terminate_called", "terminate called"},
+        {"panic_of_string", "words of its own"},
+        {"goexit_in_noexcept", "goexit called below a noexcept function"},
     };
     for (const auto& [scenario, what] : cases) {
         INFO(scenario);

@@ -128,9 +128,14 @@ TEST_CASE("the code of a system_error is the cause; enumerations of codes count,
         expected.check(!outcome(b).empty(), "fails");
         expected.check(b.context().cause() == errc::deadline_exceeded, "the cause");
         group c;
+        c.go([] { return std::errc(); });
         c.go([] { return 5; });
         c.go([] { return std::string("not an error"); });
         expected.check(outcome(c).empty(), "any other result means nothing");
+        group d;
+        d.go([] { return std::errc::io_error; });
+        expected.check(!outcome(d).empty(), "fails");
+        expected.check(d.context().cause() == io_error, "the cause");
     });
     expected.verify();
 }

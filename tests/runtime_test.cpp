@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -580,6 +581,26 @@ TEST_CASE("rt.go takes arguments, and runs on that runtime from wherever it is c
     CHECK(results.recv() == 5U);
 }
 
+TEST_CASE("no two goroutines of the process share an id", "[runtime]") {
+    constexpr std::size_t each = 40;  // more than a worker takes at a time
+    runnel::runtime a;
+    runnel::runtime b;
+    const auto ids = make_chan<std::uint64_t>();
+    std::set<std::uint64_t> seen;
+    for (std::size_t i = 0; i < each; ++i) {
+        const auto note = [=] { ids.send(runnel::goroutine_id()); };
+        a.go(note);
+        b.go([=] {
+            note();
+            runnel::go(note);
+        });
+        runnel::go(note);
+    }
+    for (std::size_t i = 0; i < 4 * each; ++i) seen.insert(*ids.recv());
+    CHECK(seen.size() == 4 * each);
+    CHECK(!seen.contains(0));
+}
+
 TEST_CASE("channels, select and locks work across runtimes", "[runtime]") {
     runnel::runtime a;
     runnel::runtime b;
@@ -742,7 +763,10 @@ TEST_CASE("set_max_procs returns the old value and takes effect", "[runtime][pro
     CHECK(runnel::set_max_procs(3) == before);
     CHECK(runnel::max_procs() == 3);
     CHECK(runnel::set_max_procs(0) == 3);
+    CHECK(runnel::set_max_procs(-1) == 3);
     CHECK(runnel::max_procs() == 3);
+    CHECK_THROWS_AS(runnel::runtime(runnel::runtime_options{.stack_size = SIZE_MAX}),
+                    std::invalid_argument);
     CHECK_THROWS_AS(runnel::set_max_procs(1'000'000), std::invalid_argument);
     CHECK(runnel::set_max_procs(before) == 3);
     CHECK(runnel::stats().max_procs == before);

@@ -31,15 +31,16 @@ struct context_access;
 }
 
 /// The name of a value in a context. Keys are told apart by identity, whatever their names and
-/// types: `static const runnel::context_key<std::string> request_id{"request-id"};`
+/// types, so a key outlives every context that has its value:
+/// `inline constexpr runnel::context_key<std::string> request_id{"request-id"};`
 template <class T>
 class context_key {
 public:
     /// `name` is shown by to_string and is not copied.
-    explicit context_key(const char* name = "") noexcept : name_(name) {}
+    constexpr explicit context_key(const char* name = "") noexcept : name_(name) {}
     context_key(const context_key&) = delete;
     context_key& operator=(const context_key&) = delete;
-    const char* name() const noexcept { return name_; }
+    constexpr const char* name() const noexcept { return name_; }
 
 private:
     const char* name_;
@@ -226,8 +227,7 @@ inline cancel_context with_deadline(const context& parent, time_point deadline, 
     const std::optional<time_point> before = parent.deadline();
     const bool own = !before || deadline < *before;
     if (!own) deadline = *before;
-    auto* node =
-        new deadline_node(context_access::core(parent), deadline, own && deadline != no_deadline);
+    auto* node = new deadline_node(context_access::core(parent), deadline, own);
     auto child = context_access::adopt<cancel_context>(node);
     node->join_parent();
     if (deadline <= now) {
@@ -260,6 +260,10 @@ context with_value(const context& parent, const context_key<T>& key,
     return detail::context_access::adopt<context>(new detail::value_node<T>(
         detail::context_access::core(parent), &key, key.name(), std::move(value)));
 }
+/// Nobody could ask for the value of a key that is gone.
+template <class T>
+context with_value(const context& parent, const context_key<T>&& key,
+                   std::type_identity_t<T> value) = delete;
 
 /// A child of `parent` with its values, but neither cancelled with it nor bound to its deadline.
 /// Go  context.WithoutCancel

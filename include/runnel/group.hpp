@@ -139,10 +139,13 @@ private:
     template <class F>
     void call(F& f) {
         try {
-            if constexpr (std::is_convertible_v<std::invoke_result_t<F&>, std::error_code>) {
-                if (const std::error_code e = f()) {
-                    fail(std::make_exception_ptr(std::system_error(e)), e);
-                }
+            using result = std::invoke_result_t<F&>;
+            static_assert(!std::is_same_v<std::remove_cvref_t<result>, std::error_condition>,
+                          "runnel::group: a failure is a std::error_code, not a condition");
+            if constexpr (std::is_convertible_v<result, std::error_code>) {
+                check(f());
+            } else if constexpr (requires(F& g) { check(make_error_code(g())); }) {  // std::errc
+                check(make_error_code(f()));
             } else {
                 static_cast<void>(f());
             }
@@ -153,6 +156,10 @@ private:
         } catch (...) {
             fail(std::current_exception(), {});
         }
+    }
+
+    void check(const std::error_code& e) {
+        if (e) fail(std::make_exception_ptr(std::system_error(e)), e);
     }
 
     void fail(std::exception_ptr error, std::error_code cause) {

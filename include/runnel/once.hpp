@@ -49,7 +49,7 @@ public:
             ~at_end() { self.finish(); }
         };
         const at_end whatever_happens{*this};
-        std::invoke(std::forward<F>(function));
+        static_cast<void>(std::invoke(std::forward<F>(function)));
     }
 
     /// Whether it has been done.
@@ -154,7 +154,7 @@ private:
         const at_end whatever_happens{function_};
         try {
             if constexpr (is_void) {
-                std::invoke(std::move(*function_));
+                static_cast<void>(std::invoke(std::move(*function_)));
             } else if constexpr (is_reference) {
                 value_ = std::addressof(std::invoke(std::move(*function_)));
             } else {

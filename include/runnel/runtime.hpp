@@ -39,7 +39,7 @@ struct runtime_options {
     /// starts with.
     std::size_t max_procs = 0;
     /// Bytes reserved for each goroutine's stack, committed page by page as they are touched;
-    /// rounded up to a power of two, at least 32 KiB.
+    /// rounded up to a power of two, at least 32 KiB, at most 64 GiB.
     std::size_t stack_size = 256 * 1024;
     /// Under run: report when every goroutine is asleep for good, and exit with status 2.
     bool deadlock_detection = true;
@@ -47,7 +47,7 @@ struct runtime_options {
     duration stop_grace = std::chrono::seconds(5);
     /// Called with an exception that leaves a goroutine, on that goroutine, which then ends. Without
     /// it the exception is printed and the program terminates.
-    std::function<void(std::exception_ptr, const goroutine_info&)> on_panic;
+    std::function<void(std::exception_ptr, const goroutine_info&)> on_panic{};
 };
 
 /// Figures of a runtime since its start; approximate while goroutines run.
@@ -166,11 +166,18 @@ struct run_state {
     }
 };
 
-inline std::uint32_t checked_procs(std::size_t n) {
-    if (n == 0 || n >= scheduler::max_workers) {
+template <class N>
+std::uint32_t checked_procs(N n) {
+    if (n < 1 || static_cast<std::uintmax_t>(n) >= scheduler::max_workers) {
         throw std::invalid_argument("max_procs: 1 to 9999 are possible");
     }
     return static_cast<std::uint32_t>(n);
+}
+
+/// A slab of several such stacks must fit into the address space.
+inline std::size_t checked_stack_size(std::size_t n) {
+    if (n > std::size_t{1} << 36) throw std::invalid_argument("stack_size: at most 64 GiB");
+    return n;
 }
 
 /// The current scheduler, or the default one, which is not started for a look at it.
@@ -312,7 +319,7 @@ public:
         detail::scheduler_options o;
         o.max_procs = options.max_procs != 0 ? detail::checked_procs(options.max_procs)
                                              : detail::default_max_procs();
-        o.stack_size = options.stack_size;
+        o.stack_size = detail::checked_stack_size(options.stack_size);
         o.deadlock_detection = options.deadlock_detection;
         o.stop_grace = options.stop_grace;
         detail::prepare_process_once();
@@ -358,8 +365,10 @@ public:
     runtime_stats stats() const { return detail::stats_of(*scheduler_); }
     std::size_t num_goroutine() const noexcept { return scheduler_->goroutine_count(); }
     std::size_t max_procs() const noexcept { return scheduler_->max_procs(); }
-    std::size_t set_max_procs(std::size_t n) {
-        return scheduler_->set_max_procs(detail::checked_procs(n));
+    template <class N>
+        requires std::is_integral_v<N>
+    std::size_t set_max_procs(N n) {
+        return n < 1 ? max_procs() : scheduler_->set_max_procs(detail::checked_procs(n));
     }
 
 private:
@@ -379,10 +388,12 @@ private:
 /// Initially RUNNEL_MAXPROCS, else the processors that this process may use (affinity, cgroup quota).
 inline std::size_t max_procs() { return detail::passive_scheduler().max_procs(); }
 
-/// Sets it and returns the old value; works while goroutines run. 0 changes nothing. Errors
+/// Sets it and returns the old value; works while goroutines run. Less than 1 changes nothing. Errors
 /// std::invalid_argument beyond 9999. Go  runtime.GOMAXPROCS(n)
-inline std::size_t set_max_procs(std::size_t n) {
-    if (n == 0) return max_procs();
+template <class N>
+    requires std::is_integral_v<N>
+std::size_t set_max_procs(N n) {
+    if (n < 1) return max_procs();
     return detail::passive_scheduler().set_max_procs(detail::checked_procs(n));
 }
 

@@ -48,6 +48,8 @@ public:
     /// Go      Do
     template <class F>
     result run(const K& key, F&& fn) {
+        static_assert(std::is_constructible_v<V, std::invoke_result_t<F>>,
+                      "runnel::singleflight: the function makes the value");
         bool first = false;
         const std::shared_ptr<call> c = join(key, first);
         if (first) {

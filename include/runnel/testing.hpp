@@ -142,6 +142,8 @@ inline std::string text_of(const std::exception_ptr& error) {
         return e.what();
     } catch (const char* text) {
         return text;
+    } catch (const std::string& text) {
+        return text;
     } catch (...) {
         return "an exception that is no std::exception";
     }

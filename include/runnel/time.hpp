@@ -63,7 +63,7 @@ void sleep_for(std::chrono::duration<Rep, Period> d) {
     }
 }
 
-/// Parks until `tp` has come, on any clock.
+/// Parks until `tp` has come. Of a clock other than runnel's, its distance from now is taken once.
 template <class Clock, class Dur>
 void sleep_until(std::chrono::time_point<Clock, Dur> tp) {
     const detail::time_point deadline = detail::to_time_point(tp);

@@ -94,6 +94,8 @@ public:
     /// Errors      as runnel::go and add; the counter is as before then. Go  WaitGroup.Go
     template <class F>
     void go(F&& function, detail::source_place place = detail::source_place::here()) {
+        static_assert(std::is_invocable_v<std::decay_t<F>>,
+                      "runnel::wait_group: the function is called without arguments");
         detail::check_callable(function);
         start(place, detail::task<std::decay_t<F>>{std::forward<F>(function)});
     }

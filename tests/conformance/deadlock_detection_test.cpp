@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
+#include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/mutex.hpp>
 #include <runnel/select.hpp>
@@ -458,6 +460,18 @@ CHILD_SCENARIO(timer_of_a_destroyed_runtime) {
     }
     return runnel::run([=] { return tick.recv() ? 0 : 1; });
 }
+CHILD_SCENARIO(waits_for_the_last_moment) {
+    // What a signal handler does, here: to end the process.
+    std::signal(SIGALRM, [](int) { ::_exit(0); });
+    ::ualarm(250'000, 0);
+    return runnel::run([] {
+        runnel::go([] { runnel::sleep_for(std::chrono::hours::max()); });
+        const auto ctx =
+            runnel::with_deadline(runnel::background(), runnel::clock::time_point::max());
+        runnel::select(runnel::done(ctx), runnel::recv(runnel::chan<int>()));
+        return 1;
+    });
+}
 CHILD_SCENARIO(run_is_over) {
     runnel::run([] { runnel::go([] { receive_for_ever(); }); });
     std::this_thread::sleep_for(a_while);
@@ -467,7 +481,8 @@ TEST_CASE("no deadlock is reported while something might still wake somebody", "
     for (const char* scenario :
          {"main_sleeps", "main_waits_with_a_limit", "timers_are_pending", "blocking_call_goes_on",
           "system_call_without_blocking", "hog_computes", "foreign_thread_helps",
-          "pinned_ones_go_on", "drain_waits", "timer_of_a_destroyed_runtime", "run_is_over"}) {
+          "pinned_ones_go_on", "drain_waits", "timer_of_a_destroyed_runtime",
+          "waits_for_the_last_moment", "run_is_over"}) {
         check_not_reported(scenario);
     }
 }

@@ -16,6 +16,7 @@
 //   uses the stack in proportion to its depth.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -378,7 +379,7 @@ public:
         // on_cancel() comes after the lock and so finds the timer armed, or we find the node done.
         const section guard(lock_);
         if (scheduler_ != nullptr && decided_.load(memory_order_relaxed) == 0) {
-            scheduler_->arm(this, *deadline());
+            scheduler_->arm(this, std::min(*deadline(), last_deadline));
         }
     }
     std::string describe() const override { return "with_deadline"; }
@@ -477,10 +478,14 @@ public:
     bool stop() noexcept {
         if (!claim()) return false;
         leave_parent();
+        drop();
         release(this);
         return true;
     }
+    /// Calls the function, and drops it.
     virtual void call() = 0;
+    /// Destroys the function with what it holds: a handle may be kept for long after.
+    virtual void drop() noexcept = 0;
     std::string describe() const override { return "after_func"; }
 
 protected:
@@ -534,11 +539,19 @@ class func_node_of final : public func_node {
 public:
     template <class G>
     func_node_of(context_core* parent, source_place place, G&& f)
-        : func_node(parent, place), function_(std::forward<G>(f)) {}
-    void call() override { function_(); }
+        : func_node(parent, place), function_(std::in_place, std::forward<G>(f)) {}
+    void call() override {
+        struct at_end {
+            func_node_of& self;
+            ~at_end() { self.drop(); }
+        };
+        const at_end whatever_happens{*this};
+        (*function_)();
+    }
+    void drop() noexcept override { function_.reset(); }
 
 private:
-    F function_;
+    std::optional<F> function_;  // belongs to who claimed it
 };
 
 }  // namespace detail

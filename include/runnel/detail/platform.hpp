@@ -34,6 +34,8 @@ namespace detail {
 using time_point = clock::time_point;
 
 inline constexpr time_point no_deadline = time_point::max();
+/// The latest there is. What waits for it has a timer all the same: it is no part of a deadlock.
+inline constexpr time_point last_deadline = no_deadline - duration(1);
 
 #if defined(RUNNEL_MODEL)
 inline time_point now() noexcept { return RUNNEL_MODEL::clock_now(); }
@@ -49,7 +51,7 @@ constexpr std::uint64_t milliseconds(time_point t) noexcept {
 /// now() + d, saturating: the longest duration means for ever.
 inline time_point deadline_after(duration d, time_point t = now()) noexcept {
     if (d <= duration::zero()) return t;
-    return d >= no_deadline - t ? no_deadline : t + d;
+    return d >= last_deadline - t ? last_deadline : t + d;
 }
 
 /// Any duration as a clock duration: rounded up, so that no sleep is early, and saturating.
@@ -68,15 +70,15 @@ template <class Clock, class Dur>
 time_point to_time_point(std::chrono::time_point<Clock, Dur> tp) noexcept {
     if constexpr (std::is_same_v<Clock, clock>) {
         const duration d = to_duration(tp.time_since_epoch());
-        return d == duration::max() ? no_deadline : time_point(d);
+        return d == duration::max() ? last_deadline : time_point(d);
     } else {
         // Each side is converted before they are subtracted: their difference in Dur may overflow.
         const duration at = to_duration(tp.time_since_epoch());
-        if (at == duration::max()) return no_deadline;
+        if (at == duration::max()) return last_deadline;
         const duration here = to_duration(Clock::now().time_since_epoch());
         if (at <= here) return now();
         const bool overflows = here < duration::zero() && at > duration::max() + here;
-        return overflows ? no_deadline : deadline_after(at - here);
+        return overflows ? last_deadline : deadline_after(at - here);
     }
 }
 

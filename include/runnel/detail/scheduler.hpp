@@ -47,6 +47,8 @@ namespace detail {
 RUNNEL_API inline constinit atomic<std::int32_t> threads_inside_run{0};
 /// The runtimes' own threads. Each counts itself, so that none is known before it is there.
 RUNNEL_API inline constinit atomic<std::int32_t> runtime_threads{0};
+/// The next goroutine's id: of the process, so that no two goroutines of whatever runtimes share one.
+RUNNEL_API inline constinit atomic<std::uint64_t> next_goroutine_id{1};
 
 struct scheduler_options {
     std::uint32_t max_procs = 1;
@@ -505,7 +507,7 @@ public:
     goroutine_pool blocks{stacks};
     run_scope root;  // of goroutines started outside any run
     scheduler_counters counters;
-    atomic<std::uint64_t> next_id{1};
+    atomic<std::uint64_t>* ids = &next_goroutine_id;  // a simulation counts its own
     atomic<std::uint64_t> foreign_started{0};
     atomic<std::uint64_t> abandoned{0};
     atomic<std::uint32_t> in_blocking{0};    // goroutines inside blocking()

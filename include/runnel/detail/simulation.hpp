@@ -146,6 +146,7 @@ class simulation final : public conductor {
 public:
     simulation() : home_(options()) {
         home_.conductor_ = this;
+        home_.ids = &next_id_;
         home_.on_panic = on_panic;
         home_.started_.store(true, memory_order_release);
         worker_.home = &home_;
@@ -287,7 +288,7 @@ private:
         schedule_.emplace(seed);
         std::uint64_t state = ~seed;
         worker_.random = random_source(splitmix(state));
-        home_.next_id.store(1, memory_order_relaxed);
+        next_id_.store(1, memory_order_relaxed);
         worker_.next_id = worker_.last_id = 0;
         most_steps_ = most_steps;
         steps_ = steps_at_this_time_ = 0;
@@ -396,11 +397,12 @@ private:
             });
     }
 
-    // Time jumps to the next deadline. False if there is none.
+    // Time jumps to the next deadline. False if there is none: nobody lives to see the last moment.
     bool advance() noexcept {
         steps_at_this_time_ = 0;
-        if (main_ended_ || home_.timers_.empty()) return false;
-        const duration ahead = home_.timers_.earliest() - moment();
+        const time_point next = home_.timers_.earliest();
+        if (main_ended_ || next >= last_deadline) return false;
+        const duration ahead = next - moment();
         if (ahead > duration::zero()) {
             elapsed_ += std::chrono::duration_cast<std::chrono::nanoseconds>(ahead).count();
             home_.coarse_ms.store(milliseconds(moment()), memory_order_relaxed);
@@ -427,6 +429,7 @@ private:
 
     void note(std::uint64_t decision) noexcept { trace_ = (trace_ ^ decision) * 0x100000001b3ULL; }
 
+    atomic<std::uint64_t> next_id_{1};
     scheduler home_;
     worker worker_;
     simulation* next_unused_ = nullptr;

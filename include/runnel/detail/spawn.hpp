@@ -12,6 +12,7 @@
 #include <exception>
 #include <functional>
 #include <new>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -73,6 +74,10 @@ inline void report_current_panic(const goroutine& g) noexcept {
         report_panic(g, what != nullptr ? what : "");
     } catch (const char* text) {
         report_panic(g, text);
+    } catch (const std::string& text) {
+        report_panic(g, text.c_str());
+    } catch (const goexit_token&) {
+        report_panic(g, "goexit called below a noexcept function");
     } catch (...) {
         int status = 0;
         char* name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
@@ -304,7 +309,7 @@ inline void name_goroutine(scheduler& s, worker* w, goroutine* g, source_place p
     if (w != nullptr) {
         if (w->next_id == w->last_id) {
             static constexpr std::uint64_t batch = 16;
-            w->next_id = w->home->next_id.fetch_add(batch, memory_order_relaxed);
+            w->next_id = w->home->ids->fetch_add(batch, memory_order_relaxed);
             w->last_id = w->next_id + batch;
         }
         id = w->next_id++;
@@ -313,7 +318,7 @@ inline void name_goroutine(scheduler& s, worker* w, goroutine* g, source_place p
         }
         w->bump(w->created);
     } else {
-        id = s.next_id.fetch_add(1, memory_order_relaxed);
+        id = s.ids->fetch_add(1, memory_order_relaxed);
         s.foreign_started.fetch_add(1, memory_order_relaxed);
     }
     g->id.store(id, memory_order_relaxed);

@@ -85,9 +85,9 @@ protected:
         const time_point t = now();
         // Ticks that nobody could have received are skipped, not sent in a burst.
         const auto missed = t > when_ ? (t - when_) / period_ : 0;
-        const duration step = period_ <= (no_deadline - when_) / (missed + 1)
+        const duration step = period_ <= (last_deadline - when_) / (missed + 1)
                                   ? period_ * (missed + 1)
-                                  : no_deadline - when_;
+                                  : last_deadline - when_;
         arm(when_ + step);
         return true;
     }
