@@ -386,7 +386,11 @@ TEST_CASE("a unit channel sends without a value", "[chan][send]") {
     CHECK(ch.try_send(unit{}) == op_status::ok);
     CHECK(ch.len() == 4);
     CHECK(ch.try_send(unit{}) == op_status::would_block);
+    CHECK(ch.send_for(0ms) == op_status::timeout);
+    CHECK(ch.send_until(runnel::clock::now()) == op_status::timeout);
     CHECK(ch.recv().has_value());
+    CHECK(ch.recv().has_value());
+    CHECK(ch.send_for(1h) == op_status::ok);
     unit u;
     CHECK((ch >> u));
     CHECK(ch.try_recv());

@@ -1077,6 +1077,74 @@ TEST_CASE("cases of a run-time set may be moved, replaced and erased", "[select]
     CHECK(seen == "a1b2oa3");
 }
 
+TEST_CASE("a send that was copied into its case is sent each time", "[select][dynamic]") {
+    const auto texts = make_chan<std::string>(3);
+    const std::string text(40, 'x');
+    std::vector<runnel::select_case> cases(2);  // of no channel
+    cases[1] = runnel::send(texts, text);
+    for (int i = 0; i < 3; ++i) CHECK(runnel::select(cases) == 1);
+    CHECK(runnel::select(cases[0], cases[1], runnel::otherwise()) == 2);
+    for (int i = 0; i < 3; ++i) CHECK(texts.recv() == text);
+}
+
+TEST_CASE("a send whose value has gone is not sent again", "[select][dynamic]") {
+    const auto boxes = make_chan<std::unique_ptr<int>>(3);
+    const auto texts = make_chan<std::string>(3);
+    const std::string text(40, 'x');
+    const auto closed = make_chan<int>();
+    closed.close();
+    std::vector<runnel::select_case> cases;
+    cases.push_back(runnel::send(boxes, std::make_unique<int>(1)));
+    cases.push_back(runnel::send(texts, std::string(text)));
+    for (auto& one : cases) {
+        // What is not chosen stays.
+        CHECK(runnel::select(runnel::in_order, runnel::recv(closed), one) == 0);
+        CHECK(runnel::select(one) == 0);
+        CHECK_THROWS_AS(runnel::select(one), runnel::panic);
+    }
+    auto kept = runnel::send(texts, text);
+    CHECK(runnel::select(kept) == 0);
+    CHECK_THROWS_AS(runnel::select(kept), runnel::panic);
+    CHECK(**boxes.recv() == 1);
+    CHECK(texts.recv() == text);
+    CHECK(texts.recv() == text);
+    CHECK(boxes.len() + texts.len() == 0);
+}
+
+TEST_CASE("values are converted into a send's case as into a parameter", "[select]") {
+    struct shape {
+        virtual ~shape() = default;
+    };
+    struct square : shape {};
+    const auto shapes = make_chan<std::unique_ptr<shape>>(1);
+    CHECK(runnel::select(runnel::send(shapes, std::make_unique<square>())) == 0);
+    CHECK(dynamic_cast<square*>(shapes.recv()->get()) != nullptr);
+    const auto lists = make_chan<std::vector<int>>(1);
+    CHECK(runnel::select(runnel::send(lists, {1, 2, 3})) == 0);
+    CHECK(lists.recv() == std::vector<int>{1, 2, 3});
+    const auto can_send = [](auto ch, auto value) { return requires { runnel::send(ch, value); }; };
+    CHECK(can_send(lists, std::vector<int>()));
+    CHECK_FALSE(can_send(lists, 5));
+    CHECK_FALSE(can_send(shapes, static_cast<square*>(nullptr)));
+}
+
+TEST_CASE("what a handler returns is dropped", "[select]") {
+    struct [[nodiscard]] result {};
+    const auto ch = make_chan<int>(1);
+    const auto done = make_chan<runnel::unit>(1);
+    int calls = 0;
+    const auto drop = [&] {
+        ++calls;
+        return result();
+    };
+    CHECK(runnel::select(runnel::send(ch, 1, drop)) == 0);
+    CHECK(runnel::select(runnel::send(done, drop)) == 0);
+    CHECK(runnel::select(runnel::recv(ch, drop)) == 0);
+    CHECK(runnel::select(runnel::recv(ch), runnel::otherwise(drop)) == 1);
+    CHECK(runnel::select(runnel::recv(ch), runnel::timeout(0s, drop)) == 1);
+    CHECK(calls == 5);
+}
+
 TEST_CASE("a unit channel and one-way ends stand in selects", "[select]") {
     const auto u = make_chan<runnel::unit>(1);
     const auto c = make_chan<int>(1);

@@ -231,7 +231,8 @@ public:
         return self();
     }
 
-    /// Sends if that needs no parking: `ok`, or `would_block`, which leaves `value` unmoved.
+    /// Sends if that needs no parking: `ok`, or `would_block`, which leaves `value` unmoved. (One of another type
+    /// becomes a T first, here and below: what stays unmoved is that T.)
     /// Errors      closed_channel. A nil channel would block.
     /// Go          `select { case ch <- v: default: }`
     op_status try_send(T&& value) const {
@@ -264,6 +265,12 @@ public:
         T copy(value);
         return send_until_point(copy, deadline_after(to_duration(d)));
     }
+    template <class Rep, class Period>
+    op_status send_for(std::chrono::duration<Rep, Period> d) const
+        requires std::is_same_v<T, unit>
+    {
+        return send_for(unit{}, d);
+    }
     template <class Clock, class Dur>
     op_status send_until(T&& value, std::chrono::time_point<Clock, Dur> tp) const {
         return send_until_point(value, to_time_point(tp));
@@ -274,6 +281,12 @@ public:
     {
         T copy(value);
         return send_until_point(copy, to_time_point(tp));
+    }
+    template <class Clock, class Dur>
+    op_status send_until(std::chrono::time_point<Clock, Dur> tp) const
+        requires std::is_same_v<T, unit>
+    {
+        return send_until(unit{}, tp);
     }
 
     /// Sends unless the context is done first: `ok`, `canceled` or `timeout` as ctx.err() says. A

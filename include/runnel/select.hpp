@@ -63,25 +63,25 @@ concept receive_handler = takes_optional<F, T> || takes_value_and_ok<F, T> || ta
 template <class F, class T>
 void call_receive_handler(F& handler, std::optional<T>&& value) {
     if constexpr (takes_optional<F, T>) {
-        std::invoke(handler, std::move(value));
+        static_cast<void>(std::invoke(handler, std::move(value)));
     } else if constexpr (takes_value_and_ok<F, T>) {
         static_assert(std::is_default_constructible_v<T>,
                       "a (T, bool) handler needs a default-constructible T for a closed channel");
         if (value) {  // two calls: a conditional expression would move the value once more
-            std::invoke(handler, std::move(*value), true);
+            static_cast<void>(std::invoke(handler, std::move(*value), true));
         } else {
-            std::invoke(handler, T{}, false);
+            static_cast<void>(std::invoke(handler, T{}, false));
         }
     } else if constexpr (takes_value<F, T>) {
         static_assert(std::is_default_constructible_v<T>,
                       "a (T) handler needs a default-constructible T for a closed channel");
         if (value) {
-            std::invoke(handler, std::move(*value));
+            static_cast<void>(std::invoke(handler, std::move(*value)));
         } else {
-            std::invoke(handler, T{});
+            static_cast<void>(std::invoke(handler, T{}));
         }
     } else {
-        std::invoke(handler);
+        static_cast<void>(std::invoke(handler));
     }
 }
 
@@ -165,6 +165,9 @@ private:
     std::optional<receive_target<T>> target_;
 };
 
+template <class T, class Handler>
+class repeated_send_case;
+
 template <class T, class Value, class Handler>
 class send_case {
 public:
@@ -176,13 +179,17 @@ public:
     static constexpr case_kind kind = case_kind::send;
     const chan_base* channel() const noexcept { return channel_.core(); }
     void prepare(select_entry& e) {
+        if constexpr (!std::is_trivially_copyable_v<T>) {
+            if (RUNNEL_UNLIKELY(sent_)) throw_sent_before();
+        }
         e.kind = case_kind::send;
         e.channel = channel_.core();
         e.slot = std::addressof(value_);
     }
     void finish(wait_outcome o) {
         if (o == wait_outcome::closed) throw_send_on_closed();
-        std::invoke(handler_);
+        sent_ = true;
+        static_cast<void>(std::invoke(handler_));
     }
 
     static constexpr bool borrows = std::is_reference_v<Value>;
@@ -190,10 +197,44 @@ public:
     send_case<T, T, Handler> owning() && {
         return {std::move(channel_), std::forward<Value>(value_), std::move(handler_)};
     }
+    /// The same that sends a copy each time.
+    repeated_send_case<T, Handler> repeated() && {
+        return {std::move(channel_), std::move(value_), std::move(handler_)};
+    }
+
+private:
+    [[noreturn]] RUNNEL_NOINLINE static void throw_sent_before() {
+        throw panic("select: the value of this case has been sent");
+    }
+
+    chan_handle<T> channel_;
+    Value value_;  // T, or T&& to the caller's, which stays unmoved unless it is sent
+    Handler handler_;
+    bool sent_ = false;
+};
+
+/// Sends its value as often as it is chosen: a copy, made beforehand.
+template <class T, class Handler>
+class repeated_send_case {
+public:
+    repeated_send_case(chan_handle<T>&& c, T&& v, Handler&& h)
+        : channel_(std::move(c)), value_(std::move(v)), handler_(std::move(h)) {}
+    void prepare(select_entry& e) {
+        if (!copy_) copy_.emplace(std::as_const(value_));
+        e.kind = case_kind::send;
+        e.channel = channel_.core();
+        e.slot = std::addressof(*copy_);
+    }
+    void finish(wait_outcome o) {
+        if (o == wait_outcome::closed) throw_send_on_closed();
+        copy_.reset();
+        static_cast<void>(std::invoke(handler_));
+    }
 
 private:
     chan_handle<T> channel_;
-    Value value_;  // T, or T&& to the caller's, which stays unmoved unless it is sent
+    T value_;
+    std::optional<T> copy_;
     Handler handler_;
 };
 
@@ -210,7 +251,7 @@ public:
             e.deadline = limit_;
         }
     }
-    void finish(wait_outcome) { std::invoke(handler_); }
+    void finish(wait_outcome) { static_cast<void>(std::invoke(handler_)); }
 
 private:
     Limit limit_;
@@ -223,7 +264,7 @@ public:
     explicit otherwise_case(Handler h) : handler_(std::move(h)) {}
     static constexpr bool is_otherwise = true;
     void prepare(select_entry& e) { e.kind = case_kind::otherwise; }
-    void finish(wait_outcome) { std::invoke(handler_); }
+    void finish(wait_outcome) { static_cast<void>(std::invoke(handler_)); }
 
 private:
     Handler handler_;
@@ -390,10 +431,11 @@ auto recv(C&& channel) {
         detail::chan_access::handle(std::forward<C>(channel)), {});
 }
 
-/// Send. The value is evaluated once, and moved only if this case runs: a value given as an rvalue or
-/// copied is the case's own. On a closed channel the select throws closed_channel.
-template <detail::send_handle C, class V, class Handler = detail::no_handler>
-    requires std::is_constructible_v<detail::value_of<C>, V&&> &&
+/// Send. The value is evaluated once, and moved only if this case runs; a copy, or a conversion to the
+/// channel's type, is made beforehand. On a closed channel the select throws closed_channel.
+/// Errors  panic from the select if the value has been sent, in an earlier one, and had to be moved.
+template <detail::send_handle C, class V = detail::value_of<C>, class Handler = detail::no_handler>
+    requires std::is_convertible_v<V&&, detail::value_of<C>> &&
              std::is_invocable_v<std::decay_t<Handler>&>
 auto send(C&& channel, V&& value, Handler&& handler = {}) {
     using T = detail::value_of<C>;
@@ -403,11 +445,14 @@ auto send(C&& channel, V&& value, Handler&& handler = {}) {
         std::forward<Handler>(handler));
 }
 /// chan<unit>: nothing to say but that it happened.
-template <detail::send_handle C>
-    requires std::is_same_v<detail::value_of<C>, unit>
-auto send(C&& channel) {
-    return detail::send_case<unit, unit, detail::no_handler>(
-        detail::chan_access::handle(std::forward<C>(channel)), unit{}, {});
+template <detail::send_handle C, class Handler = detail::no_handler>
+    requires std::is_same_v<detail::value_of<C>, unit> &&
+             (!std::is_convertible_v<Handler &&, unit>) &&
+             std::is_invocable_v<std::decay_t<Handler>&>
+auto send(C&& channel, Handler&& handler = {}) {
+    return detail::send_case<unit, unit, std::decay_t<Handler>>(
+        detail::chan_access::handle(std::forward<C>(channel)), unit{},
+        std::forward<Handler>(handler));
 }
 
 /// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). The
@@ -437,16 +482,25 @@ auto done(const C& ctx, Handler&& handler = {}) {
     return recv(ctx.done(), std::forward<Handler>(handler));
 }
 
-/// A case of any kind, for sets known only at run time. Owns its handler and the value to send.
+/// A case of any kind, for sets known only at run time. Owns its handler and the value to send: one that was
+/// copied or converted into it is sent each time it is chosen, one that was moved into it only once.
 class select_case {
 public:
+    /// Never ready, as a nil channel's.
+    select_case() noexcept = default;
     template <class Case>
         requires(!std::is_same_v<std::remove_cvref_t<Case>, select_case> &&
                  detail::any_select_case<std::remove_cvref_t<Case>>)
     select_case(Case&& c)  // NOLINT: push_back(recv(…)) is how it is used
         : case_(own(std::forward<Case>(c))) {}
 
-    void prepare(detail::select_entry& e) { case_->prepare(e); }
+    void prepare(detail::select_entry& e) {
+        if (case_ != nullptr) {
+            case_->prepare(e);
+        } else {
+            e.kind = detail::case_kind::receive;  // of no channel
+        }
+    }
     void finish(detail::wait_outcome o) { case_->finish(o); }
 
 private:
@@ -460,6 +514,13 @@ private:
     static std::unique_ptr<detail::erased_case> own(detail::send_case<T, T&&, Handler>&& c) {
         using C = detail::send_case<T, T, Handler>;
         const auto make = [&]() -> C { return std::move(c).owning(); };
+        return std::make_unique<detail::erased_case_of<C>>(make);
+    }
+    template <class T, class Handler>
+        requires(std::is_copy_constructible_v<T> && !std::is_trivially_copyable_v<T>)
+    static std::unique_ptr<detail::erased_case> own(detail::send_case<T, T, Handler>&& c) {
+        using C = detail::repeated_send_case<T, Handler>;
+        const auto make = [&]() -> C { return std::move(c).repeated(); };
         return std::make_unique<detail::erased_case_of<C>>(make);
     }
 
@@ -504,8 +565,7 @@ inline std::size_t select_dynamic(bool ordered, std::vector<select_case>& cases)
 
 }  // namespace detail
 
-/// A set known only at run time; may be used again and again, as long as the values of its sends are
-/// good for it. Cost: two allocations.
+/// A set known only at run time; may be used again and again. Cost: two allocations.
 inline std::size_t select(std::vector<select_case>& cases) {
     return detail::select_dynamic(false, cases);
 }
