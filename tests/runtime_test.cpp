@@ -758,6 +758,11 @@ TEST_CASE("on_panic gets what leaves a goroutine, and the program goes on", "[ru
 
 // ---- 7. processors ----
 
+TEST_CASE("an impossible stack is refused", "[runtime]") {
+    CHECK_THROWS_AS(runnel::runtime(runnel::runtime_options{.stack_size = SIZE_MAX}),
+                    std::invalid_argument);
+}
+
 TEST_CASE("set_max_procs returns the old value and takes effect", "[runtime][procs]") {
     const std::size_t before = runnel::max_procs();
     CHECK(runnel::set_max_procs(3) == before);
@@ -765,8 +770,6 @@ TEST_CASE("set_max_procs returns the old value and takes effect", "[runtime][pro
     CHECK(runnel::set_max_procs(0) == 3);
     CHECK(runnel::set_max_procs(-1) == 3);
     CHECK(runnel::max_procs() == 3);
-    CHECK_THROWS_AS(runnel::runtime(runnel::runtime_options{.stack_size = SIZE_MAX}),
-                    std::invalid_argument);
     CHECK_THROWS_AS(runnel::set_max_procs(1'000'000), std::invalid_argument);
     CHECK(runnel::set_max_procs(before) == 3);
     CHECK(runnel::stats().max_procs == before);

@@ -166,9 +166,8 @@ struct run_state {
     }
 };
 
-template <class N>
-std::uint32_t checked_procs(N n) {
-    if (n < 1 || static_cast<std::uintmax_t>(n) >= scheduler::max_workers) {
+inline std::uint32_t checked_procs(std::uintmax_t n) {
+    if (n >= scheduler::max_workers) {
         throw std::invalid_argument("max_procs: 1 to 9999 are possible");
     }
     return static_cast<std::uint32_t>(n);
@@ -368,7 +367,9 @@ public:
     template <class N>
         requires std::is_integral_v<N>
     std::size_t set_max_procs(N n) {
-        return n < 1 ? max_procs() : scheduler_->set_max_procs(detail::checked_procs(n));
+        return n < 1 ? max_procs()
+                     : scheduler_->set_max_procs(
+                           detail::checked_procs(static_cast<std::uintmax_t>(n)));
     }
 
 private:
@@ -394,7 +395,8 @@ template <class N>
     requires std::is_integral_v<N>
 std::size_t set_max_procs(N n) {
     if (n < 1) return max_procs();
-    return detail::passive_scheduler().set_max_procs(detail::checked_procs(n));
+    return detail::passive_scheduler().set_max_procs(
+        detail::checked_procs(static_cast<std::uintmax_t>(n)));
 }
 
 /// The processors that this process may use. Go  runtime.NumCPU()

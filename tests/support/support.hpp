@@ -148,7 +148,7 @@ void expectations::check_eq(const A& a, const B& b, std::string_view what) {
 /// Polls `pred` until it holds or `limit` has passed; returns what it last said. From a goroutine
 /// it lets others run in between; from a thread it sleeps a little.
 template <class P>
-bool eventually(P pred, std::chrono::milliseconds limit = std::chrono::seconds(30)) {
+bool eventually(P pred, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
     using namespace std::chrono_literals;
     const auto end = std::chrono::steady_clock::now() + limit * (under_sanitizer ? 4 : 1);
     auto pause = 20us;
