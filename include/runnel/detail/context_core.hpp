@@ -16,7 +16,6 @@
 //   uses the stack in proportion to its depth.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -379,7 +378,7 @@ public:
         // on_cancel() comes after the lock and so finds the timer armed, or we find the node done.
         const section guard(lock_);
         if (scheduler_ != nullptr && decided_.load(memory_order_relaxed) == 0) {
-            scheduler_->arm(this, std::min(*deadline(), last_deadline));
+            scheduler_->arm(this, *deadline() < last_deadline ? *deadline() : last_deadline);
         }
     }
     std::string describe() const override { return "with_deadline"; }
