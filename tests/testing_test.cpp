@@ -44,7 +44,7 @@ std::string failure_of(F&& f) {
 
 // ---- 1. running ----
 
-TEST_CASE("simulate returns what the function returns", "[testing]") {
+TEST_CASE("simulate returns what the function returns", "[testing][C-372]") {
     static int place = 0;
     CHECK(simulate(1, [] { return 42; }) == 42);
     CHECK(&simulate(1, []() -> int& { return place; }) == &place);
@@ -161,7 +161,7 @@ TEST_CASE("every order of two senders and every ready case of a select is met", 
     CHECK(chosen == std::set<std::size_t>{0, 1});
 }
 
-TEST_CASE("timers of one moment strike in every order", "[testing]") {
+TEST_CASE("timers of one moment strike in every order", "[testing][C-375]") {
     std::set<std::string> orders;
     explore(300, [&] {
         std::string order;
@@ -176,7 +176,7 @@ TEST_CASE("timers of one moment strike in every order", "[testing]") {
 
 // ---- 3. time ----
 
-TEST_CASE("sleeping costs nothing, and the clocks show it", "[testing]") {
+TEST_CASE("sleeping costs nothing, and the clocks show it", "[testing][C-371]") {
     const auto real = std::chrono::steady_clock::now();
     simulate(1, [] {
         const auto steady = runnel::clock::now();
@@ -189,7 +189,7 @@ TEST_CASE("sleeping costs nothing, and the clocks show it", "[testing]") {
     CHECK(std::chrono::steady_clock::now() - real < 1h);
 }
 
-TEST_CASE("time stands still while anybody can run", "[testing]") {
+TEST_CASE("time stands still while anybody can run", "[testing][C-371]") {
     const auto seen = explore(100, [] {
         const auto start = runnel::clock::now();
         std::vector<int> order;
@@ -229,6 +229,35 @@ TEST_CASE("tickers, limits and deadlines keep virtual time to the nanosecond", "
     CHECK(seen.seeds > 0);
 }
 
+TEST_CASE("timers have the values that they are due at, read early or late", "[testing][C-373]") {
+    const auto seen = explore(50, [] {
+        const auto start = runnel::clock::now();
+        const auto is = [&](auto tp, runnel::duration d) {
+            if (tp != start + d) throw std::logic_error("another time");
+        };
+        is(*runnel::after(0s).recv(), 0s);
+        is(*runnel::after(-5s).recv(), 0s);
+        bool called = false;
+        runnel::after_func(0s, [&] { called = true; });
+        wait_idle();
+        if (!called) throw std::logic_error("a function that is due is not called");
+        is(runnel::clock::now(), 0s);  // none of it has let time go on
+
+        runnel::timer early(1s);
+        is(*early.chan().recv(), 1s);
+        runnel::timer late(1s);
+        runnel::sleep_for(5s);
+        is(*late.chan().recv(), 2s);
+        is(runnel::clock::now(), 6s);
+        late.reset(0s);
+        is(*late.chan().recv(), 6s);
+        late.reset(1s);
+        late.reset(3s);
+        is(*late.chan().recv(), 9s);
+    });
+    CHECK(seen.seeds > 0);
+}
+
 TEST_CASE("who polls for what time brings is not waited for for ever", "[testing]") {
     const auto seen = explore(20, [] {
         bool done = false;
@@ -250,7 +279,7 @@ TEST_CASE("who polls for what time brings is not waited for for ever", "[testing
 
 // ---- 4. what is reported ----
 
-TEST_CASE("a deadlock is an exception that tells who waits for what", "[testing]") {
+TEST_CASE("a deadlock is an exception that tells who waits for what", "[testing][C-376]") {
     const auto locked_twice = [] {
         runnel::mutex m;
         const std::lock_guard once(m);
@@ -270,16 +299,24 @@ TEST_CASE("a deadlock is an exception that tells who waits for what", "[testing]
     CHECK(simulate(1, [] { return 1; }) == 1);
 }
 
-TEST_CASE("a goroutine that waits for ever when the function has returned is a leak", "[testing]") {
+TEST_CASE("a goroutine that waits for ever when the function has returned is a leak",
+          "[testing][C-374][C-376]") {
     const auto forgets = [] { runnel::go([ch = make_chan<int>()] { ch.recv(); }); };
     CHECK_THROWS_AS(simulate(1, forgets), runnel::testing::leaked_goroutines);
     CHECK(test::contains(failure_of([&] { simulate(1, forgets); }), "goroutine 2 [chan receive]"));
     // Time stops with the function: what only time could end is one, too.
     const auto sleeps = [] { runnel::go([] { runnel::sleep_for(1s); }); };
     CHECK_THROWS_AS(simulate(1, sleeps), runnel::testing::leaked_goroutines);
+    const auto ticks = [] {
+        runnel::go([] {
+            const runnel::ticker t(1s);
+            for (;;) t.chan().recv();
+        });
+    };
+    CHECK_THROWS_AS(simulate(1, ticks), runnel::testing::leaked_goroutines);
 }
 
-TEST_CASE("an exception of any goroutine ends the simulation as it is", "[testing]") {
+TEST_CASE("an exception of any goroutine ends the simulation as it is", "[testing][C-382]") {
     CHECK_THROWS_AS(simulate(1, [] { throw std::out_of_range("main's"); }), std::out_of_range);
     const auto child = [] {
         runnel::go([] { throw 17; });
@@ -347,7 +384,7 @@ CHILD_SCENARIO(woken_from_outside) {
     });
     return 0;
 }
-TEST_CASE("a goroutine of a simulation is not woken from outside it", "[testing]") {
+TEST_CASE("a goroutine of a simulation is not woken from outside it", "[testing][C-378][C-380]") {
     const auto r = test::run_scenario("woken_from_outside");
     CHECK(r.status == 128 + SIGABRT);
     CHECK(test::contains(r.err, "a goroutine of a simulation was woken from outside it"));
@@ -466,7 +503,7 @@ TEST_CASE("exploring a program without faults tells what was seen", "[testing]")
 
 // ---- 6. waiting for the others ----
 
-TEST_CASE("wait_idle returns when all others wait, and before time goes on", "[testing]") {
+TEST_CASE("wait_idle returns when all others wait, and before time goes on", "[testing][C-372]") {
     const auto seen = explore(100, [] {
         int n = 0;
         const auto ch = make_chan<int>();
@@ -592,6 +629,61 @@ TEST_CASE("all kinds of waits are simulated", "[testing]") {
         if (f.get() != 4) throw std::logic_error("async");
     });
     CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("who waits for a mutex is idle, and time goes on for him who holds it",
+          "[testing][C-377]") {
+    const auto seen = explore(50, [] {
+        runnel::mutex m;
+        runnel::condition_variable cv;
+        bool told = false;
+        int waits = 0;
+        runnel::wait_group wg;
+        wg.go([&] {
+            const std::lock_guard held(m);
+            runnel::sleep_for(1h);
+        });
+        wait_idle();
+        wg.go([&] {
+            ++waits;
+            const std::lock_guard held(m);
+        });
+        wg.go([&] {
+            ++waits;
+            std::unique_lock held(m);
+            cv.wait(held, [&] { return told; });
+        });
+        wait_idle();
+        if (waits != 2) throw std::logic_error("others could still run");
+        m.lock();
+        told = true;
+        m.unlock();
+        cv.notify_one();
+        wg.wait();
+    });
+    CHECK(seen.seeds > 0);
+}
+
+TEST_CASE("objects belong to no simulation: they may be used in one after the other",
+          "[testing][C-379]") {
+    runnel::wait_group wg;
+    runnel::mutex m;
+    const auto ch = make_chan<int>(1);
+    int n = 0;
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+        simulate(seed, [&] {
+            for (int i = 0; i < 3; ++i) {
+                wg.go([&] {
+                    const std::lock_guard held(m);
+                    ++n;
+                });
+            }
+            wg.wait();
+            ch.send(n);
+        });
+        CHECK(ch.recv() == n);  // outside, when it is over
+    }
+    CHECK(n == 30);
 }
 
 TEST_CASE("several threads simulate at once", "[testing]") {

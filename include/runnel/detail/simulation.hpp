@@ -269,6 +269,7 @@ public:
         sleeper s(wait_reason::idle, nullptr, false);
         waiting_for_idle_.push_back(&s);
         s.park(sleeper::nothing, nullptr);
+        tsan::acquire(scope_);  // what the others did until they parked
     }
 
 private:
