@@ -238,7 +238,7 @@ regression_mutant(17 go_38070 regressions_simulated_test detail/timer_chan.hpp
         period_ = period;")
 regression_mutant(18 go_38860 stress_time_queue_test detail/monitor.hpp
     "goroutines that compute keep their places, whoever waits"
-    "            if (stuck && waiting) take_place(w);
+    "                    take_place(w);
 "
     "")
 regression_mutant(19 go_69312 stress_time_model_test detail/timer_chan.hpp
@@ -317,6 +317,10 @@ regression_mutant(36 libgo_187 hazards_tls_probe detail/this_worker.hpp
 
 # ---- our own ----
 
+regression_mutant(ours starved_hog detail_monitor_test detail/monitor.hpp
+    "a worker that is stuck for want of a processor loses its place"
+    "w->watched_time >= period / 2 || !is_runnable(tid);"
+    "w->watched_time >= duration::zero() || !is_runnable(tid);")
 regression_mutant(ours late_reader faults_windows_test shared_mutex.hpp
     "a reader that comes late takes what was granted to an earlier one, and overtakes a writer"
     "    if (((word().load(memory_order_relaxed) ^ arrived) & phase) != 0) {"

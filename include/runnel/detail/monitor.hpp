@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -91,14 +93,45 @@ struct monitor {
         for (std::uint32_t i = 0; i < s_.worker_count(); ++i) {
             worker* w = s_.worker_at(i);
             if (w == nullptr) continue;
-            const std::uint32_t ticks = w->ticks.load(memory_order_relaxed);
-            const bool stuck = (ticks == w->watched_ticks || RUNNEL_FAULT("monitor.take_place")) &&
-                               w->current.load(memory_order_relaxed) != nullptr;
-            w->watched_ticks = ticks;
-            if (stuck && waiting) take_place(w);
+            if (w->current.load(memory_order_relaxed) != nullptr) {
+                const bool stuck = is_stuck(w);
+                if (waiting && ((stuck && is_hog(w)) || RUNNEL_FAULT("monitor.take_place"))) {
+                    take_place(w);
+                }
+            }
             if (w->place.load(memory_order_relaxed) != worker::place_state::held) drain(w);
         }
         if (waiting) s_.wake_if_needed();
+    }
+
+    static bool is_stuck(worker* w) noexcept {
+        const std::uint32_t ticks = w->ticks.load(memory_order_relaxed);
+        if (ticks == w->watched_ticks) return true;
+        w->watched_ticks = ticks;
+        w->watched_time = processor_time_of(w->tid.load(memory_order_relaxed));
+        return false;
+    }
+
+    // On a machine that is busy with other things a worker may be stuck for want of a processor. One more thread
+    // would leave it even less; and then that one would seem stuck, too.
+    static bool is_hog(const worker* w) noexcept {
+        if (w->place.load(memory_order_relaxed) != worker::place_state::held) return false;
+        const int tid = w->tid.load(memory_order_relaxed);
+        return processor_time_of(tid) - w->watched_time >= period / 2 || !is_runnable(tid);
+    }
+
+    /// Whether it has a processor, or waits for one; false if it cannot be told.
+    static bool is_runnable(int tid) noexcept {
+        char text[128];
+        std::snprintf(text, sizeof text, "/proc/self/task/%d/stat", tid);
+        const int fd = ::open(text, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return false;
+        const ssize_t n = ::read(fd, text, sizeof text - 1);
+        ::close(fd);
+        if (n <= 0) return false;
+        text[n] = '\0';
+        const char* name_end = std::strrchr(text, ')');  // "tid (name) state …"
+        return name_end != nullptr && name_end[1] == ' ' && name_end[2] == 'R';
     }
 
     void take_place(worker* w) noexcept {

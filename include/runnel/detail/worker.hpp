@@ -77,7 +77,8 @@ public:
     // ---- 5. its thread ----
 
     std::uint32_t index = 0;
-    std::uint32_t watched_ticks = 0;  // the monitor's: ticks at its last look
+    std::uint32_t watched_ticks = 0;           // the monitor's: ticks at its last look,
+    duration watched_time = duration::zero();  // and processor time when they were new
     atomic<int> tid{0};
     stack thread_stack;              // stands for the system's stack of the thread
     void* thread_context = nullptr;  // saved when the thread leaves it for the loop
