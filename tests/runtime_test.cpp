@@ -1062,4 +1062,35 @@ TEST_CASE("no goroutine runs while static objects are destroyed", "[runtime][exi
     }
 }
 
+// What is printed to stderr goes to stdout, by a thread that then wakes who waits.
+CHILD_SCENARIO(waits_in_a_static_destructor) {
+    static runnel::wait_group wg;
+    static const struct waits {
+        ~waits() {
+            wg.wait();
+            std::puts("woken after all");
+            std::fflush(stdout);
+        }
+    } last;
+    wg.add();
+    runnel::run([] {});
+    int ends[2];
+    if (::pipe(ends) != 0 || ::dup2(ends[1], STDERR_FILENO) < 0) return 1;
+    std::thread([in = ends[0]] {
+        char text[256];
+        const ssize_t n = ::read(in, text, sizeof text);
+        std::fwrite(text, 1, n > 0 ? static_cast<std::size_t>(n) : 0, stdout);
+        wg.done();
+    }).detach();
+    return 0;
+}
+TEST_CASE("a thread that waits after the end says so", "[runtime][exit]") {
+    const auto r = test::run_scenario("waits_in_a_static_destructor");
+    CHECK(r.status == 0);
+    CHECK(r.out ==
+          "runnel: a thread waits (sync.WaitGroup.Wait) though main has returned, and goroutines "
+          "run no "
+          "more\nwoken after all\n");
+}
+
 }  // namespace

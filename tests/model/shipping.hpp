@@ -17,7 +17,10 @@ namespace model {
 
 /// The base of a program: leaves out what is constant for it, to have more room for what is not.
 struct shipping {
-    shipping() { runnel::detail::process_forked.leave_out(); }
+    shipping() {
+        runnel::detail::process_forked.leave_out();
+        runnel::detail::process_ended.leave_out();
+    }
 };
 
 /// An object that one of the threads destroys: whoever touches its atomics later is found out.

@@ -35,6 +35,9 @@ inline bool spinning_may_help() noexcept {
            w->next.load(memory_order_relaxed) == nullptr;
 }
 
+/// No goroutine runs any more, and none that waits for one would ever go on.
+RUNNEL_API inline constinit atomic<bool> process_ended{false};
+
 class sleeper {
 public:
     /// What a claim of the deadline's is called; queues use their waiters' index.
@@ -197,8 +200,15 @@ private:
 
     /// False if the deadline struck, or if the run of the pinned goroutine has ended.
     bool sleep_thread(time_point deadline) noexcept {
+        bool doubts = goroutine_ == nullptr && process_ended.load(memory_order_relaxed);
         for (;;) {
-            if (!parker_->park(deadline)) {
+            const time_point soon = doubts ? now() + std::chrono::seconds(1) : no_deadline;
+            if (!parker_->park(soon < deadline ? soon : deadline)) {
+                if (soon < deadline) {
+                    doubts = false;
+                    report_wait_at_end();
+                    continue;
+                }
                 if (claim(by_deadline)) return false;
                 deadline = no_deadline;  // somebody was faster, and the wake-up is on its way
             } else if (goroutine_ == nullptr || claimed() != unclaimed) {
@@ -209,6 +219,13 @@ private:
         }
         tsan::acquire(parker_);
         return true;
+    }
+
+    RUNNEL_NOINLINE void report_wait_at_end() const noexcept {
+        report_line line;
+        line << "runnel: a thread waits (" << to_string(reason_)
+             << ") though main has returned, and goroutines run no more\n";
+        line.print();
     }
 
     worker* worker_ = nullptr;  // on which it was made: good until it parks, which it does once

@@ -36,8 +36,6 @@ namespace detail {
 RUNNEL_API inline constinit atomic<scheduler*> the_default_scheduler{nullptr};
 RUNNEL_API inline constinit spin_lock default_scheduler_lock{};
 RUNNEL_API inline constinit atomic<bool> process_prepared{false};
-/// No goroutine runs any more, and none that waits for one would ever go on.
-RUNNEL_API inline constinit atomic<bool> process_ended{false};
 RUNNEL_API inline constinit std::terminate_handler previous_terminate = nullptr;
 
 /// "runnel: panic: what [goroutine N, created at file:line]", from inside a handler.
