@@ -268,6 +268,7 @@ TEST_CASE("lists and dumps are sound while goroutines start and end", "[debug][C
     test::expectations expected;
     std::atomic<bool> stop{false};
     std::atomic<long> looks{0};
+    std::atomic<long> listed{0};
     std::vector<std::thread> lookers;
     for (int t = 0; t < 2; ++t) {
         lookers.emplace_back([&] {
@@ -277,6 +278,7 @@ TEST_CASE("lists and dumps are sound while goroutines start and end", "[debug][C
                     expected.check(seen.insert(g.id).second, "listed once");
                     expected.check(g.id != 0, "has a number");
                     expected.check(!g.state.empty(), "has a state");
+                    ++listed;
                 }
                 static_cast<void>(dumped());
                 ++looks;
@@ -285,7 +287,8 @@ TEST_CASE("lists and dumps are sound while goroutines start and end", "[debug][C
     }
     const int rounds = test::scale(300);
     test::on_workers([&] {
-        for (int i = 0; i < rounds; ++i) {
+        // On a busy machine the lookers may come late.
+        for (int i = 0; i < rounds || listed == 0; ++i) {
             const auto ch = runnel::make_chan<int>();
             for (int k = 0; k < 20; ++k) runnel::go([=] { ch.send(k); });
             for (int k = 0; k < 20; ++k) ch.recv();
