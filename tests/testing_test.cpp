@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include <runnel/io.hpp>
 #include <runnel/runnel.hpp>
 
 #include "support/catch.hpp"
@@ -562,6 +563,12 @@ TEST_CASE("run inside a simulation is one more run", "[testing]") {
 
 TEST_CASE("a simulated program has no second runtime", "[testing]") {
     CHECK_THROWS_AS(simulate(1, [] { const runnel::runtime another; }), runnel::panic);
+}
+
+TEST_CASE("a simulated program does no I/O", "[testing]") {
+    CHECK_THROWS_AS(simulate(1, [] { runnel::io::wait_readable(0); }), runnel::panic);
+    CHECK_THROWS_WITH(simulate(1, [] { runnel::io::wait_writable(1); }),
+                      "I/O inside a simulation: what comes when would not be the seed's");
 }
 
 TEST_CASE("all kinds of waits are simulated", "[testing]") {

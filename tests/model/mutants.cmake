@@ -206,6 +206,31 @@ mutate(end_does_not_wait idle "RS-2*" "data race|after its run" detail/scheduler
     "            if (only == nullptr || is_within(announced, only)) quiet = false;"
     "            if (!::model::mutated(\"end_does_not_wait\") && (only == nullptr || is_within(announced, only))) quiet = false;")
 
+# ---- the poller ----
+
+mutate(poller_left_silently poller "NP-1*" "deadlock" detail/scheduler.hpp
+    "    if (k != nullptr && k != w) k->parker.unpark();"
+    "    if (!::model::mutated(\"poller_left_silently\") && k != nullptr && k != w) k->parker.unpark();")
+mutate(poller_not_interrupted poller "a worker that sleeps*" "deadlock|misses|slept" detail/thread_parker.hpp
+    "        if (RUNNEL_UNLIKELY(was == polling)) the_event_poll.interrupt();"
+    "        if (was == polling && !::model::mutated(\"poller_not_interrupted\")) the_event_poll.interrupt();")
+mutate(poller_forgets_token poller "TP-1*" "deadlock" detail/thread_parker.hpp
+    "        return word_.exchange(empty, memory_order_acquire) == token;  // [TP-1]
+    }
+
+    /// The sleeper"
+    "        if (::model::mutated(\"poller_forgets_token\")) {
+            word_.store(empty, memory_order_relaxed);
+            return false;
+        }
+        return word_.exchange(empty, memory_order_acquire) == token;  // [TP-1]
+    }
+
+    /// The sleeper")
+mutate(event_not_counted poller "DS-1*" "deadlock" detail/descriptor.hpp
+    "        s.events.fetch_add(1, memory_order_release);"
+    "        if (!::model::mutated(\"event_not_counted\")) s.events.fetch_add(1, memory_order_release);")
+
 # Only what has changed is compiled again.
 foreach(header IN LISTS mutated_list)
     configure_file("${mutated_headers}.next/runnel/${header}" "${mutated_headers}/runnel/${header}"

@@ -33,6 +33,49 @@ inline std::chrono::steady_clock::time_point clock_now() noexcept {
         std::chrono::steady_clock::duration(engine::now()));
 }
 
+/// What the poller holds: events, each of which is told once, and whether its sleeper is to come back.
+struct poll_set {
+    atomic<std::uint32_t> events{0};
+    atomic<bool> interrupted{false};
+    atomic<std::uint32_t> changes{0};  // a futex word
+
+    static poll_set& get() noexcept { return *set; }
+    void changed() noexcept {
+        changes.fetch_add(1);
+        futex_wake(&changes, 1);
+    }
+    /// Something can be read or written.
+    void happen() noexcept {
+        events.fetch_add(1);
+        changed();
+    }
+
+private:
+    static void renew() {
+        set = ::new (engine::allocate(sizeof(poll_set), alignof(poll_set))) poll_set;
+    }
+    static inline poll_set* set = nullptr;
+    static inline const bool renewed_at_start = (engine::at_start(renew), true);
+};
+template <class Event>
+int poll_wait(Event* out, int, bool sleeps, std::chrono::steady_clock::time_point deadline) {
+    poll_set& set = poll_set::get();
+    for (;;) {
+        const std::uint32_t seen = set.changes.load();
+        const int n = static_cast<int>(set.events.exchange(0));
+        for (int i = 0; i < n; ++i) out[i] = Event{};
+        const bool interrupted = set.interrupted.load();
+        if (interrupted && sleeps) set.interrupted.store(false);
+        if (n != 0 || interrupted || !sleeps) return n;
+        if (futex_wait(set.changes, seen, deadline) == -ETIMEDOUT) return 0;
+    }
+}
+inline void poll_interrupt() noexcept {
+    poll_set& set = poll_set::get();
+    set.interrupted.store(true);
+    set.changed();
+}
+
 /// One State for each thread of the model, as new in each execution, and one for what is outside.
 template <class State>
 struct states {

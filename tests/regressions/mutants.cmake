@@ -89,10 +89,10 @@ regression_mutant(04 tokio_8372 regressions_scheduler_test detail/scheduler.hpp
     "    w->idle = false;")
 regression_mutant(05 compio_948 model_locks_test detail/thread_parker.hpp
     "a second waker finds the wake-up under way and leaves, in two steps instead of one"
-    "        if (word_.exchange(token, memory_order_release) == empty) futex_wake(&word_);  // [TP-1]"
-    "        if (word_.load(memory_order_relaxed) == token) return;
-        word_.store(token, memory_order_release);
-        futex_wake(&word_);")
+    "        const std::uint32_t was = word_.exchange(token, memory_order_release);  // [TP-1]"
+    "        const std::uint32_t was = word_.load(memory_order_relaxed);
+        if (was == token) return;
+        word_.store(token, memory_order_release);")
 regression_mutant(06 zio_610 model_idle_test detail/scheduler.hpp
     "who arms a timer may read who keeps the time before the timer is published"
     "keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]"
@@ -314,6 +314,22 @@ regression_mutant(36 libgo_187 hazards_tls_probe detail/this_worker.hpp
     "RUNNEL_NOINLINE RUNNEL_NO_TSAN inline worker* current_worker() noexcept {
     asm volatile(\"\" ::: \"memory\");  // not pure: two calls may not be merged"
     "RUNNEL_ALWAYS_INLINE worker* current_worker() noexcept {" OPTIONS -O2 -fPIC)
+
+# ---- I/O ----
+
+regression_mutant(37 nature_341 io_test detail/descriptor.hpp
+    "what can be written wakes those who read"
+    "            descriptor::take_all(d->of(direction::write), wait_outcome::ok, woken);"
+    "            descriptor::take_all(d->of(direction::write), wait_outcome::ok, woken);
+            descriptor::take_all(d->of(direction::read), wait_outcome::ok, woken);")
+regression_mutant(38 moonbit_571 io_test detail/descriptor.hpp
+    "an event of a former life of the number is taken for one of this"
+    "        if (d->generation != e.data.u64 >> 32) return;  // of a former life"
+    "")
+regression_mutant(39 go_45211 io_test detail/descriptor.hpp
+    "giving up a descriptor wakes those who read from it alone"
+    "        for (descriptor::side& s : d->sides) descriptor::take_all(s, wait_outcome::closed, woken);"
+    "        descriptor::take_all(d->sides[0], wait_outcome::closed, woken);")
 
 # ---- our own ----
 

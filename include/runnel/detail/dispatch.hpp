@@ -515,6 +515,11 @@ inline void scheduler::stop(time_point deadline, heir_function heir) noexcept {
         futex_wait(threads_, left, soon < deadline ? soon : deadline);
     }
     if (heir != nullptr) leave_timers_to(heir);
+    // [NP-1] One of ours may have been the owner: the others' keepers look again.
+    if (!the_poller.opened()) return;
+    for (scheduler* s = first(); s != nullptr; s = s->next_scheduler()) {
+        if (s != this) s->enter_poller();
+    }
 }
 
 }  // namespace detail

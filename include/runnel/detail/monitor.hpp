@@ -73,6 +73,7 @@ struct monitor {
             s_.coarse_ms.store(milliseconds(now()), memory_order_relaxed);
             look_after_hogs();
             look_after_timers();
+            look_after_io();
             if (!s_.awake()) {
                 ++quiet;
                 if (quiet >= 2) look_for_deadlock();
@@ -175,6 +176,17 @@ struct monitor {
         }
     }
 
+    // Nobody sleeps in the poller, and who is busy does not come by.
+    void look_after_io() noexcept {
+        if (!the_poller.wants_a_look() || !the_poller.was_neglected()) return;
+        if (s_.keeper_.load(memory_order_relaxed) == nullptr) {
+            s_.pass_keeper_on();
+        } else {
+            s_.enter_poller();
+        }
+        s_.look_for_io(nullptr);
+    }
+
     // ---- 3. memory ----
 
     bool trim() noexcept { return s_.stacks.trim(4096, 1024) > 0; }
@@ -220,12 +232,11 @@ struct monitor {
             if (s->has_live_timers()) return false;  // also of a stopped one: see call_heir()
             if (s->stopping_.load(memory_order_acquire)) continue;
             if (s->awake() || s->queued() != 0 || s->in_blocking.load(memory_order_acquire) != 0 ||
-                s->in_poller.load(memory_order_acquire) != 0 ||
                 s->back_soon.load(memory_order_acquire) != 0) {
                 return false;
             }
         }
-        return true;
+        return !the_poller.has_waiters();
     }
 
     static std::uint64_t activity() noexcept {

@@ -4,7 +4,7 @@
 //   Go      proc.go: ready, wakep, findRunnable, the idle list; proc.go's spinning rules
 //   Layer   2
 //   Map     1. making runnable   2. choosing locally   3. finding work   4. idling and waking
-//           5. places            6. timers             7. ending a run   8. threads
+//           5. places and I/O    6. timers             7. ending a run   8. threads
 //           the switch itself → dispatch.hpp;  hogs, deadlock, trimming → monitor.hpp
 //
 //   The problem: work is made by running goroutines and foreign threads; a worker that finds none must
@@ -35,6 +35,7 @@
 
 #include <runnel/detail/goroutine_pool.hpp>
 #include <runnel/detail/inject_queue.hpp>
+#include <runnel/detail/poller.hpp>
 #include <runnel/detail/timer_queue.hpp>
 #include <runnel/detail/worker.hpp>
 
@@ -207,6 +208,12 @@ public:
         const std::uint32_t old = max_procs_.exchange(n, memory_order_seq_cst);
         if (n > old && has_work(nullptr)) wake_if_needed();
         return old;
+    }
+
+    /// I/O has been waited for for the first time: idle workers have to sleep in the poller from now on.
+    void enter_poller() noexcept {
+        spin_guard g(idle_lock_);
+        if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
     }
 
     // ---- 6. timers ----
@@ -399,7 +406,8 @@ private:
     bool world_calls(worker* w) noexcept {
         return !inject_.empty() ||
                w->place.load(memory_order_relaxed) != worker::place_state::held ||
-               active() > max_procs() || (!timers_.empty() && timers_.earliest() <= now());
+               active() > max_procs() || (!timers_.empty() && timers_.earliest() <= now()) ||
+               (the_poller.wants_a_look() && the_poller.was_neglected());
     }
 
     goroutine* pick_queued(worker* w) noexcept {
@@ -453,7 +461,11 @@ private:
     bool has_work(const worker* self) const noexcept;
     void stop_spinning(worker* w) noexcept;
     void go_idle(worker* w) noexcept;
-    bool reclaim_place(worker* w) noexcept;
+    bool reclaim_place(worker* w, std::uint64_t as) noexcept;
+    bool sleep_in_poller(worker* w, time_point limit) noexcept;
+    bool look_for_io(worker* w) noexcept;
+    static void take_chosen_place(worker* w) noexcept;
+    void leave_poller(worker* w) noexcept;
     worker* pop_idle() noexcept;
     void pass_keeper_on() noexcept;
     void tell_keeper() noexcept;
@@ -511,7 +523,6 @@ public:
     atomic<std::uint64_t> foreign_started{0};
     atomic<std::uint64_t> abandoned{0};
     atomic<std::uint32_t> in_blocking{0};    // goroutines inside blocking()
-    atomic<std::uint32_t> in_poller{0};      // goroutines that wait for I/O
     atomic<std::uint32_t> back_soon{0};      // pinned ones without a place that go on by themselves
     atomic<std::uint32_t> runs{0};           // calls of run() that go on
     atomic<std::uint64_t> coarse_ms{0};      // written by the monitor: a clock without a cost
@@ -585,13 +596,17 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
         // pick_local() has advanced it before it sent us here for the sake of fairness.
         const std::uint32_t tick = w->ticks.load(memory_order_relaxed);
         w->ticks.store(tick + 1, memory_order_relaxed);
-        if (tick % fairness == 0) g = take_injected(w, 1);
+        if (tick % fairness == 0) {
+            if (the_poller.wants_a_look() && the_poller.was_neglected()) look_for_io(w);
+            g = take_injected(w, 1);
+        }
         if (RUNNEL_FAULT("scheduler.steal_first") && g == nullptr && w->queue.empty()) {
             g = steal(w, true);
         }
         if (g == nullptr) g = pick_queued(w);
         const bool moves = g == nullptr;
         if (g == nullptr) g = take_injected(w, batch);
+        if (g == nullptr && the_poller.wants_a_look() && look_for_io(w)) g = pick_queued(w);
         if (g == nullptr) g = steal(w, false);
         if (g == nullptr) g = search(w);
         if (g != nullptr) {
@@ -750,18 +765,22 @@ inline void scheduler::go_idle(worker* w) noexcept {
             }
             if (timers_.earliest() < limit) continue;
         }
-        const bool unparked = w->parker.park(limit);
+        bool unparked = false;
+        if (keeper_.load(memory_order_relaxed) == w && the_poller.opened() && the_poller.own()) {
+            unparked = sleep_in_poller(w, limit);
+            if (w->place.load(memory_order_relaxed) == worker::place_state::held) break;
+        } else {
+            unparked = w->parker.park(limit);
+        }
         if (w->chosen.load(memory_order_acquire)) {  // [ID-2]
-            w->chosen.store(false, memory_order_relaxed);
-            w->place.store(worker::place_state::held, memory_order_release);
-            w->spinning = true;
+            take_chosen_place(w);
             break;
         }
         if (stopping_.load(memory_order_acquire)) {
             // No place is needed to end; find_work() returns null first of all.
             break;
         }
-        if (!unparked && reclaim_place(w)) {
+        if (!unparked && reclaim_place(w, one_active)) {
             w->place.store(worker::place_state::held, memory_order_release);
             break;
         }
@@ -769,9 +788,70 @@ inline void scheduler::go_idle(worker* w) noexcept {
     wake_monitor();
 }
 
+// In the poller. What has happened there is this worker's to go on with, if a place is free: no other thread has to be
+// woken. It then counts as looking for work, so that nobody else is woken either until it has found some.
+RUNNEL_NOINLINE inline bool scheduler::sleep_in_poller(worker* w, time_point limit) noexcept {
+    static constexpr int most = 64;
+    poll_event events[most];
+    int n = 0;
+    const bool busy_for_long = the_poller.waiters() != 0 && the_poller.was_neglected();
+    RUNNEL_POINT("scheduler.poller.owned");
+    const bool unparked =
+        w->parker.park_in_poller([&]() noexcept { n = poller::wait(events, most, true, limit); });
+    the_poller.looked();
+    leave_poller(w);
+    if (n == 0) return unparked;
+    if (w->chosen.load(memory_order_acquire)) {
+        take_chosen_place(w);
+    } else if (reclaim_place(w, one_active + one_spinning)) {
+        w->place.store(worker::place_state::held, memory_order_release);
+        w->spinning = true;
+    }
+    the_poller.deliver(events, n);
+    if (w->place.load(memory_order_relaxed) != worker::place_state::held) {
+        // Others are awake enough, and this worker, though it may have been chosen by now, must not sit on what it found.
+        flush(w);
+        wake_if_needed();
+    } else if (busy_for_long) {
+        pass_keeper_on();  // goroutines that are woken so run for long: somebody else sees to what comes next
+    }
+    return unparked;
+}
+
+// [NP-1]
+inline void scheduler::leave_poller(worker* w) noexcept {
+    the_poller.disown();
+    RUNNEL_POINT("scheduler.poller.left");
+    spin_guard g(idle_lock_);
+    worker* k = keeper_.load(memory_order_relaxed);
+    if (k != nullptr && k != w) k->parker.unpark();
+}
+
+// A busy worker looks in, or the monitor does, without one. True if anything has happened.
+RUNNEL_NOINLINE inline bool scheduler::look_for_io(worker* w) noexcept {
+    static constexpr int most = 16;
+    poll_event events[most];
+    const int n = poller::wait(events, most, false, no_deadline);
+    the_poller.looked();
+    if (n == 0) return false;
+    if (w != nullptr && !w->spinning) {
+        // It goes on with the first itself: nobody is to be woken for that.
+        state_.fetch_add(one_spinning, memory_order_seq_cst);
+        w->spinning = true;
+    }
+    the_poller.deliver(events, n);
+    return true;
+}
+
+inline void scheduler::take_chosen_place(worker* w) noexcept {
+    w->chosen.store(false, memory_order_relaxed);
+    w->place.store(worker::place_state::held, memory_order_release);
+    w->spinning = true;
+}
+
 // A deadline has come and the keeper takes a place to serve it. If all places are held their workers
 // look at the timers themselves, and the monitor at those that do not.
-inline bool scheduler::reclaim_place(worker* w) noexcept {
+inline bool scheduler::reclaim_place(worker* w, std::uint64_t as) noexcept {
     spin_guard g(idle_lock_);
     if (!w->idle) return false;  // chosen meanwhile
     std::uint64_t s = state_.load(memory_order_seq_cst);
@@ -783,7 +863,7 @@ inline bool scheduler::reclaim_place(worker* w) noexcept {
             }
             return false;
         }
-    } while (!state_.compare_exchange_weak(s, s + one_active, memory_order_seq_cst));
+    } while (!state_.compare_exchange_weak(s, s + as, memory_order_seq_cst));
     for (worker** at = &idle_; *at != nullptr; at = &(*at)->idle_next) {
         if (*at == w) {
             *at = w->idle_next;

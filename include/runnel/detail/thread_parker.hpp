@@ -1,4 +1,4 @@
-// runnel/detail/thread_parker.hpp — one thread's place to sleep: a futex word that remembers a wake-up.
+// runnel/detail/thread_parker.hpp — one thread's place to sleep: a word that remembers a wake-up, a futex or in the poller.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Layer   1
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include <runnel/detail/event_poll.hpp>
 #include <runnel/detail/platform.hpp>
 
 namespace runnel {
@@ -29,15 +30,29 @@ public:
         }
     }
 
+    /// The same in the poller: `wait` sleeps in the_event_poll, for any time. True if it was unparked.
+    template <class Wait>
+    bool park_in_poller(Wait&& wait) noexcept {
+        std::uint32_t none = empty;
+        // relaxed: if it fails the token is there, and taken below. Whoever unparks us from now on interrupts the wait,
+        // perhaps only after we have come back and seen its token: then the next wait is cut short, for nothing.
+        if (word_.compare_exchange_strong(none, polling, memory_order_relaxed)) wait();
+        RUNNEL_POINT("thread_parker.polled");
+        return word_.exchange(empty, memory_order_acquire) == token;  // [TP-1]
+    }
+
     /// The sleeper may be gone the moment the word is set: only its address is used then, and every
     /// futex sleeper of this library puts up with a wake-up that was not meant for it.
     void unpark() noexcept {
-        if (word_.exchange(token, memory_order_release) == empty) futex_wake(&word_);  // [TP-1]
+        const std::uint32_t was = word_.exchange(token, memory_order_release);  // [TP-1]
+        if (was == empty) futex_wake(&word_);
+        if (RUNNEL_UNLIKELY(was == polling)) the_event_poll.interrupt();
     }
 
 private:
     static constexpr std::uint32_t empty = 0;
     static constexpr std::uint32_t token = 1;
+    static constexpr std::uint32_t polling = 2;
     atomic<std::uint32_t> word_{empty};
 };
 
