@@ -93,12 +93,16 @@ private:
     runnel::clock::time_point began_ = runnel::clock::now();
 };
 
+/// A deadline that no busy machine reaches by accident: for what is not about deadlines.
+inline constexpr std::chrono::seconds far_away{30};
+/// How long a service takes that does not answer.
+inline constexpr std::chrono::hours stuck{1};
+
 /// Waits as somebody else's disk or server would let one wait: for `d`, or until the context is done.
-/// Returns why it is done, if it is.
-inline std::error_code wait(const runnel::context& ctx, std::chrono::microseconds d) {
-    if (ctx.err()) return ctx.err();
-    return ctx.done().recv_for(d).status() == runnel::op_status::timeout ? std::error_code()
-                                                                         : ctx.err();
+/// Errors  std::system_error with the context's error.
+inline void wait(const runnel::context& ctx, std::chrono::microseconds d) {
+    if (!ctx.err() && ctx.done().recv_for(d).status() == runnel::op_status::timeout) return;
+    throw std::system_error(ctx.err());
 }
 
 /// What differs from run to run, such as a time: on stderr, in step with stdout.
