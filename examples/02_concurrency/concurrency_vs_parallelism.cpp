@@ -85,7 +85,7 @@ void report(const char* name, const outcome& o) {
 
 int main(int argc, char** argv) {
     guide::parse(argc, argv);
-    for (const std::size_t procs : {1, 2}) {
+    for (const std::size_t procs : {1U, 2U}) {
         runnel::runtime_options options;
         options.max_procs = procs;  // Go: runtime.GOMAXPROCS(procs)
         runnel::runtime runtime(options);

@@ -8,19 +8,19 @@
 // are no entries. Here the first travels down the pipeline as the error with which the channels are closed, long
 // lines are lines, and bad ones are counted. --lines says how many lines there are.
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <memory>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "../common/guide.hpp"
 
@@ -66,13 +66,13 @@ recv_chan<std::string> read_lines(const runnel::context& ctx, const std::filesys
             return;
         }
         std::string line;  // what of the last line is there
-        auto block = std::make_unique<std::array<char, 65536>>();
+        std::vector<char> block(65536);
         bool more = true;
         while (more) {
             // The disk may take its time: other goroutines run meanwhile.
-            runnel::blocking([&] { in.read(block->data(), block->size()); });
+            runnel::blocking([&] { in.read(block.data(), std::ssize(block)); });
             more = in.gcount() > 0;
-            std::string_view rest(block->data(), static_cast<std::size_t>(in.gcount()));
+            std::string_view rest(block.data(), static_cast<std::size_t>(in.gcount()));
             for (std::size_t end; more && (end = rest.find('\n')) != rest.npos;) {
                 line += rest.substr(0, end);
                 rest.remove_prefix(end + 1);

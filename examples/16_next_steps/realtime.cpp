@@ -41,8 +41,9 @@ void run_sensor(int id, const runnel::send_chan<measurement>& out) {
         const int delay = id == 2 && t == 200 ? 160 : t % 40 == 0 ? 40 : 0;
         by_arrival.emplace_back(t + delay, measurement{id, t, 100 * id + t % 70});
     }
-    std::stable_sort(by_arrival.begin(), by_arrival.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::sort(by_arrival.begin(), by_arrival.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.first, a.second.made_at) < std::pair(b.first, b.second.made_at);
+    });
     int now = 0;
     for (const auto& [arrives, m] : by_arrival) {
         runnel::sleep_for(guide::seconds((arrives - now) / 100.0));
