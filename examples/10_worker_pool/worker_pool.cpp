@@ -78,14 +78,14 @@ int main(int argc, char** argv) {
         const guide::stopwatch watch;
         runnel::go([&] { worker_pool(tasks, results, workers, at_work); });
         runnel::go([tasks] {
-            for (int i = 0; i < count; ++i) tasks.send({i, "task " + std::to_string(i)});
+            for (int i = 0; i < count; ++i) tasks.send({i, std::to_string(i)});
             tasks.close();
         });
         int received = 0;
         int right = 0;
         for (const result& r : results) {
             ++received;
-            right += r.hash == process("task " + std::to_string(r.id)) ? 1 : 0;
+            right += r.hash == process(std::to_string(r.id)) ? 1 : 0;
         }
         guide::note("%.0f ms, at most %d at work\n", watch.milliseconds(), at_work.most.load());
         std::printf("%d results, %d right\n", received, right);

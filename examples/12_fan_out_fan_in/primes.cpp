@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // In the guide: "Real-World Example: Prime Number Finder", processPrimes. Numbers travel in blocks of a hundred: to
-// send one costs more than to test a small one. With --to 20000000 the work is large enough to see on stderr what
+// send one costs more than to test a small one. With --to 5000000 the work is large enough to see on stderr what
 // several workers are good for.
 #include <algorithm>
 #include <cstdio>

@@ -15,7 +15,10 @@ namespace {
 
 std::string text(const std::vector<int>& numbers) {
     std::string s;
-    for (const int n : numbers) s += (s.empty() ? "" : " ") + std::to_string(n);
+    for (const int n : numbers) {
+        if (!s.empty()) s += ' ';
+        s += std::to_string(n);
+    }
     return s;
 }
 
