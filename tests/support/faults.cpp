@@ -120,11 +120,17 @@ struct rule {
     std::uint32_t one_in;
 };
 constexpr rule rules[] = {
-    {"scheduler.timers_late", times, 4},       {"scheduler.keeper_early", times, 4},
-    {"futex_wait.interrupted", wakes, 4},      {"scheduler.", schedules, 4},
-    {"goroutine.preempted", schedules, 8},     {"monitor.take_place", schedules, 4},
-    {"goroutine_pool.no_memory", shortage, 2}, {"spawn.no_memory", shortage, 16},
-    {"stack_pool.no_memory", shortage, 2},     {"start_thread.none_left", shortage, 2},
+    {"scheduler.timers_late", times, 4},
+    {"scheduler.keeper_early", times, 4},
+    {"futex_wait.interrupted", wakes, 4},
+    {"event_poll.interrupted", wakes, 4},
+    {"scheduler.", schedules, 4},
+    {"goroutine.preempted", schedules, 8},
+    {"monitor.take_place", schedules, 4},
+    {"goroutine_pool.no_memory", shortage, 2},
+    {"spawn.no_memory", shortage, 16},
+    {"stack_pool.no_memory", shortage, 2},
+    {"start_thread.none_left", shortage, 2},
 };
 
 // RUNNEL_FAULT_ONLY=name,name…: nothing else strikes; to find out which fault it was.

@@ -693,6 +693,9 @@ inline goroutine* scheduler::search(worker* w) noexcept {
     for (int round = 0; round < rounds; ++round) {
         if (goroutine* g = steal(w, true); g != nullptr) return g;
         if (goroutine* g = take_injected(w, batch); g != nullptr) return g;
+        if (round % 8 == 7 && the_poller.wants_a_look() && look_for_io(w)) {
+            if (goroutine* g = pick_queued(w); g != nullptr) return g;
+        }
         for (int i = 0; i < 16; ++i) cpu_relax();
     }
     return nullptr;
