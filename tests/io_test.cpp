@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
@@ -487,6 +489,31 @@ TEST_CASE("a thousand pipes pass a byte round", "[io]") {
     });
     expected.verify();
     CHECK(nobody_waits());
+}
+
+// ---- shortage ----
+
+CHILD_SCENARIO(no_descriptor_left) {
+    const auto p = make_pipe();
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit before = limit;
+    limit.rlim_cur = static_cast<rlim_t>(p.b.get()) + 1;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    try {
+        wait_readable(p.a.get(), runnel::clock::now() + 1h);
+        return 1;
+    } catch (const std::system_error& e) {
+        if (e.code() != std::errc::too_many_files_open) return 2;
+    }
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    return wait_readable(p.a.get(), runnel::clock::now() + 1ms) == op_status::timeout ? 0 : 3;
+}
+
+TEST_CASE("a process without a descriptor left is told, and goes on", "[io]") {
+    const auto r = test::run_scenario("no_descriptor_left");
+    CHECK(r.status == 0);
+    CHECK(r.err == "");
 }
 
 // ---- deadlock ----

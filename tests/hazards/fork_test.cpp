@@ -14,12 +14,15 @@
 
 #include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
+#include <runnel/future.hpp>
 #include <runnel/go.hpp>
+#include <runnel/io.hpp>
 #include <runnel/runtime.hpp>
 #include <runnel/thread_lock.hpp>
 #include <runnel/time.hpp>
 
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/support.hpp"
 
 extern char** environ;
@@ -186,6 +189,26 @@ TEST_CASE("a forked child that uses the runtime ends with a message", "[hazards]
               "runnel: the runtime does not survive fork(): only exec or _exit may follow in the "
               "child\n");
     }
+}
+
+// The epoll is one for both: what a child takes out of it would be gone for its parent, too.
+TEST_CASE("a child that forgets a descriptor does not stop its parent's events",
+          "[hazards][fork][io]") {
+    test::expectations expected;
+    runnel::run([&] {
+        const auto p = test::make_pipe();
+        auto reader = runnel::async([&] { return runnel::io::wait_readable(p.a.get()); });
+        expected.check(test::wait_parked(1, "IO wait"), "parks");
+        expected.check_eq(forked([&] {
+                              runnel::io::forget(p.a.get());
+                              ::_exit(7);
+                          }),
+                          7, "the child");
+        p.b.put();
+        expected.check(reader.get() == runnel::op_status::ok, "its event comes");
+        runnel::io::forget(p.a.get());
+    });
+    expected.verify();
 }
 
 }  // namespace

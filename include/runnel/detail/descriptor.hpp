@@ -210,6 +210,8 @@ inline wait_outcome wait_for_event(descriptor& d, direction which, std::uint32_t
 inline void forget_descriptor(int fd) noexcept {
     descriptor* d = the_descriptors.find(fd);
     if (d == nullptr) return;
+    // A child of fork() shares the epoll: it would stop the events of its parent.
+    if (RUNNEL_UNLIKELY(process_forked.load(memory_order_relaxed))) return;
     wake_list woken;
     {
         const spin_guard watching(d->control);
