@@ -1,0 +1,208 @@
+// runnel/from.hpp — pipelines written from left to right: from(ctx, in) | transform(f) | filter(p) | …
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Go      none; the same functions, called from the inside out
+//   Layer   5; includes layers 0-5
+//   Map     the stages → transform.hpp, batch.hpp, fan_out.hpp
+//   Tests   tests/from_test.cpp
+//
+//   for (auto line : from(ctx, lines) | transform(parse) | filter(is_valid) | take(10)) …
+//   recv_chan<report> reports = from(ctx, files) | parallel_transform(8, read) | batch(100, 1s);
+//
+//   What belongs to one goroutine is one: neighbouring transform, filter, flat_map and take are fused, with no
+//   channel between them. batch, parallel_transform, ordered_transform, or_done and stages of one's own
+//   stand between channels.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <runnel/batch.hpp>
+#include <runnel/fan_out.hpp>
+#include <runnel/or_done.hpp>
+#include <runnel/transform.hpp>
+
+namespace runnel {
+inline namespace v0 {
+
+template <class T, class Steps>
+class flow;
+
+namespace detail {
+
+/// What transform(f) and the like give: to be fused with its neighbours.
+template <class Step>
+struct step_closure {
+    Step step;
+    source_place place;
+};
+
+template <class First, class Then>
+auto fuse(First&& first, Then&& then) {
+    if constexpr (std::is_same_v<First, no_step>) {
+        return std::forward<Then>(then);
+    } else {
+        return fused_steps<First, Then>{std::forward<First>(first), std::forward<Then>(then)};
+    }
+}
+
+template <class S, class T>
+concept stage_function = std::is_invocable_v<S, const context&, recv_chan<T>> &&
+                         receive_handle<std::invoke_result_t<S, const context&, recv_chan<T>>>;
+
+}  // namespace detail
+
+/// A pipeline that is being written: what from(ctx, in) gives, and `|` continues. It becomes a recv_chan of its results
+/// when it is converted to one, or iterated; then its goroutine starts. Move-only.
+/// Threads  one.
+template <class T, class Steps>
+class [[nodiscard]] flow {
+public:
+    using value_type = typename Steps::template output<T>;
+
+    /// `obeys`: `in` is closed when the context is done.
+    flow(const context& ctx, recv_chan<T> in, Steps steps, bool obeys, detail::source_place place)
+        : context_(ctx),
+          in_(std::move(in)),
+          steps_(std::move(steps)),
+          obeys_(obeys),
+          place_(place) {}
+    flow(flow&&) = default;
+    flow& operator=(flow&&) = default;
+    flow(const flow&) = delete;
+    flow& operator=(const flow&) = delete;
+    ~flow() = default;
+
+    /// The channel of the results; the same one each time.
+    recv_chan<value_type> chan() {
+        if (steps_) {
+            Steps steps = take_steps();
+            if constexpr (std::is_same_v<Steps, detail::no_step>) {
+                if (obeys_) {  // a stage came before: there is nothing more to do
+                    out_ = std::move(in_);
+                    return out_;
+                }
+            }
+            out_ = detail::start_steps(context_, std::move(in_), std::move(steps), place_);
+        }
+        return out_;
+    }
+    operator recv_chan<value_type>() { return chan(); }  // NOLINT: that is what it is for
+
+    auto begin() { return chan().begin(); }
+    std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// `flow | transform(f)`
+    template <class Step>
+    friend auto operator|(flow&& f, detail::step_closure<Step>&& next) {
+        using all = decltype(detail::fuse(std::declval<Steps>(), std::declval<Step>()));
+        return flow<T, all>(f.context_, std::move(f.in_),
+                            detail::fuse(f.take_steps(), std::move(next.step)), f.obeys_,
+                            next.place);
+    }
+    /// `flow | stage`, where stage(ctx, in) returns a channel: batch(…), parallel_transform(…), or of one's own. What
+    /// stands before it is started now.
+    template <detail::stage_function<value_type> Stage>
+    friend auto operator|(flow&& f, Stage&& stage) {
+        using U =
+            detail::value_of<std::invoke_result_t<Stage, const context&, recv_chan<value_type>>>;
+        const context ctx = f.context_;
+        const detail::source_place place = f.place_;
+        recv_chan<value_type> in;
+        if constexpr (std::is_same_v<Steps, detail::no_step>) {
+            static_cast<void>(f.take_steps());
+            in = std::move(f.in_);  // nothing to do in between
+        } else {
+            in = f.chan();
+        }
+        return flow<U, detail::no_step>(
+            ctx, recv_chan<U>(std::invoke(std::forward<Stage>(stage), ctx, std::move(in))),
+            detail::no_step(), true, place);
+    }
+
+private:
+    Steps take_steps() {
+        if (!steps_) throw panic("flow: continued after its start");
+        Steps steps = std::move(*steps_);
+        steps_.reset();
+        return steps;
+    }
+
+    context context_;
+    recv_chan<T> in_;
+    std::optional<Steps> steps_;  // until it is started or continued
+    bool obeys_;
+    detail::source_place place_;
+    recv_chan<value_type> out_;
+};
+
+/// Begins a pipeline at the channel `in`. `ctx` ends all of its stages.
+template <detail::receive_handle C>
+auto from(const context& ctx, C&& in, detail::source_place place = detail::source_place::here()) {
+    using T = detail::value_of<C>;
+    return flow<T, detail::no_step>(ctx, recv_chan<T>(std::forward<C>(in)), detail::no_step(),
+                                    false, place);
+}
+
+// ---- the stages, without context and input; what they do stands where those with both are ----
+
+template <class F>
+auto transform(F&& f, detail::source_place place = detail::source_place::here()) {
+    using step = detail::transform_step<std::decay_t<F>>;
+    return detail::step_closure<step>{step{std::forward<F>(f)}, place};
+}
+template <class P>
+auto filter(P&& predicate, detail::source_place place = detail::source_place::here()) {
+    using step = detail::filter_step<std::decay_t<P>>;
+    return detail::step_closure<step>{step{std::forward<P>(predicate)}, place};
+}
+template <class F>
+auto flat_map(F&& f, detail::source_place place = detail::source_place::here()) {
+    using step = detail::flat_map_step<std::decay_t<F>>;
+    return detail::step_closure<step>{step{std::forward<F>(f)}, place};
+}
+inline auto take(std::size_t n, detail::source_place place = detail::source_place::here()) {
+    return detail::step_closure<detail::take_step>{detail::take_step{n}, place};
+}
+
+template <class Rep, class Period>
+auto batch(std::size_t size, std::chrono::duration<Rep, Period> max_wait,
+           detail::source_place place = detail::source_place::here()) {
+    detail::at_least_one(size, "runnel::batch: the size is at least 1");
+    return [=]<class T>(const context& ctx, recv_chan<T> in) {
+        return batch(ctx, std::move(in), size, max_wait, place);
+    };
+}
+inline auto batch(std::size_t size, detail::source_place place = detail::source_place::here()) {
+    return batch(size, duration::max(), place);
+}
+
+template <class F>
+auto parallel_transform(std::size_t n, F&& f,
+                        detail::source_place place = detail::source_place::here()) {
+    detail::at_least_one(n, "runnel::parallel_transform: the number of goroutines is at least 1");
+    return [n, f = std::decay_t<F>(std::forward<F>(f)), place]<class T>(const context& ctx,
+                                                                        recv_chan<T> in) mutable {
+        return parallel_transform(ctx, std::move(in), n, std::move(f), place);
+    };
+}
+template <class F>
+auto ordered_transform(std::size_t n, F&& f,
+                       detail::source_place place = detail::source_place::here()) {
+    detail::at_least_one(n, "runnel::ordered_transform: the number of goroutines is at least 1");
+    return [n, f = std::decay_t<F>(std::forward<F>(f)), place]<class T>(const context& ctx,
+                                                                        recv_chan<T> in) mutable {
+        return ordered_transform(ctx, std::move(in), n, std::move(f), place);
+    };
+}
+inline auto or_done(detail::source_place place = detail::source_place::here()) {
+    return [=]<class T>(const context& ctx, recv_chan<T> in) {
+        return or_done(ctx, std::move(in), place);
+    };
+}
+
+}  // namespace v0
+}  // namespace runnel
