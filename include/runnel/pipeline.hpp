@@ -1,4 +1,4 @@
-// runnel/pipeline.hpp — all stages of pipelines.
+// runnel/pipeline.hpp — all stages of pipelines, and what goes with them.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Go      the patterns of "Go Concurrency Patterns: Pipelines and cancellation"
@@ -20,13 +20,19 @@
 #include <runnel/any_of_done.hpp>
 #include <runnel/batch.hpp>
 #include <runnel/bridge.hpp>
+#include <runnel/broadcast.hpp>
+#include <runnel/debounce.hpp>
 #include <runnel/fan_in.hpp>
 #include <runnel/fan_out.hpp>
 #include <runnel/first_of.hpp>
 #include <runnel/from.hpp>
 #include <runnel/generate.hpp>
+#include <runnel/heartbeat.hpp>
 #include <runnel/or_done.hpp>
 #include <runnel/parallel.hpp>
+#include <runnel/rate_limiter.hpp>
 #include <runnel/stage.hpp>
 #include <runnel/tee.hpp>
+#include <runnel/throttle.hpp>
 #include <runnel/transform.hpp>
+#include <runnel/watch.hpp>

@@ -9,9 +9,12 @@
 #include <runnel/batch.hpp>
 #include <runnel/blocking.hpp>
 #include <runnel/bridge.hpp>
+#include <runnel/broadcast.hpp>
 #include <runnel/chan.hpp>
+#include <runnel/circuit_breaker.hpp>
 #include <runnel/condition_variable.hpp>
 #include <runnel/context.hpp>
+#include <runnel/debounce.hpp>
 #include <runnel/debug.hpp>
 #include <runnel/error.hpp>
 #include <runnel/fan_in.hpp>
@@ -22,6 +25,7 @@
 #include <runnel/generate.hpp>
 #include <runnel/go.hpp>
 #include <runnel/group.hpp>
+#include <runnel/heartbeat.hpp>
 #include <runnel/latch.hpp>
 #include <runnel/local.hpp>
 #include <runnel/mutex.hpp>
@@ -31,6 +35,8 @@
 #include <runnel/parallel.hpp>
 #include <runnel/pipeline.hpp>
 #include <runnel/pool.hpp>
+#include <runnel/rate_limiter.hpp>
+#include <runnel/retry.hpp>
 #include <runnel/runtime.hpp>
 #include <runnel/select.hpp>
 #include <runnel/semaphore.hpp>
@@ -40,8 +46,10 @@
 #include <runnel/sync.hpp>
 #include <runnel/tee.hpp>
 #include <runnel/thread_lock.hpp>
+#include <runnel/throttle.hpp>
 #include <runnel/time.hpp>
 #include <runnel/transform.hpp>
 #include <runnel/version.hpp>
 #include <runnel/wait_group.hpp>
+#include <runnel/watch.hpp>
 #include <runnel/worker_pool.hpp>
