@@ -81,7 +81,7 @@ TEST_CASE("a publisher waits for a slow subscriber", "[broadcast][wait]") {
             b.publish(2);
             published = true;
         });
-        expected.check(test::wait_parked(1, "select"), "it waits");
+        expected.check(test::wait_parked(1, "chan send"), "it waits");
         expected.check(!published, "still");
         expected.check(s.chan().recv() == 1, "room");
         wg.wait();
@@ -102,7 +102,7 @@ TEST_CASE("a publisher that waits is set free", "[broadcast][wait]") {
             op_status status = op_status::ok;
             runnel::wait_group wg;
             wg.go([&] { status = b.publish(ctx, 1); });
-            expected.check(test::wait_parked(1, "select"), "it waits");
+            expected.check(test::wait_parked(1, "chan send"), "it waits");
             ctx.cancel();
             wg.wait();
             expected.check(status == op_status::canceled, "cancelled");
@@ -114,7 +114,7 @@ TEST_CASE("a publisher that waits is set free", "[broadcast][wait]") {
             const auto ch = s.chan();
             runnel::wait_group wg;
             wg.go([&] { b.publish(1); });
-            expected.check(test::wait_parked(1, "select"), "it waits");
+            expected.check(test::wait_parked(1, "chan send"), "it waits");
             s.unsubscribe();
             wg.wait();
             expected.check(!ch.recv(), "its channel is closed");

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -22,7 +23,6 @@
 #include <runnel/context.hpp>
 #include <runnel/detail/atomic.hpp>
 #include <runnel/mutex.hpp>
-#include <runnel/select.hpp>
 #include <runnel/semaphore.hpp>
 
 namespace runnel {
@@ -36,8 +36,8 @@ enum class slow_subscriber {
     disconnect    ///< its channel is closed, with a std::system_error of std::errc::no_buffer_space
 };
 
-/// Gives each value to all who have subscribed, to all in the same order. Each subscriber has a channel of its own, with
-/// a buffer, and a policy for when that is full.
+/// Gives each value to all who have subscribed, to all in the same order. Each subscriber has a channel of its
+/// own, with a buffer, and a policy for when that is full.
 /// The destructor closes it; subscriptions may outlive it.
 /// Threads  all operations, any number at once; publishers take turns.
 /// Cost     of publish: a copy of the value and a send for each subscriber. Of subscribe: O(subscribers).
@@ -64,8 +64,8 @@ public:
         }
         ~subscription() { unsubscribe(); }
 
-        /// The values that were published since it subscribed; closed by broadcast::close() and by unsubscribe(), once
-        /// drained.
+        /// The values that were published since it subscribed. Closed by unsubscribe() and with the broadcast; what
+        /// is in the buffer can be received still.
         recv_chan<T> chan() const noexcept { return link_->values; }
         auto begin() const { return chan().begin(); }
         std::default_sentinel_t end() const noexcept { return {}; }
@@ -73,9 +73,9 @@ public:
         std::uint64_t dropped() const noexcept {
             return link_->dropped.load(detail::memory_order_relaxed);  // relaxed: a count alone
         }
-        /// Wants no more values; a publisher that waits for it goes on. Idempotent.
+        /// Wants no more values: the channel is closed, and a publisher that waits for it goes on. Idempotent.
         void unsubscribe() {
-            if (hub_ != nullptr) hub_->leave(link_);
+            if (hub_ != nullptr) hub_->leave(*link_);
             hub_ = nullptr;
         }
 
@@ -108,14 +108,14 @@ public:
 
     /// Gives `value` to all who are subscribed now.
     /// Blocks  while another publishes, and while a subscriber with the policy `wait` has no room.
-    /// Errors  closed_channel (`publish on closed broadcast`), also if it is closed meanwhile.
+    /// Errors  closed_channel (`publish on closed broadcast`), also if it is closed while this waits.
     void publish(const T& value) { static_cast<void>(hub_->publish(background(), value)); }
-    /// The same, unless the context is done first: `ok`, `canceled` or `timeout`. Some subscribers may have got the value
-    /// then, and others not.
+    /// The same, unless the context is done first: `ok`, `canceled` or `timeout`. Some subscribers may have got
+    /// the value then, and others not.
     op_status publish(const context& ctx, const T& value) { return hub_->publish(ctx, value); }
 
-    /// No more values: the subscribers' channels are closed, with `error` if there is one. A publisher that waits is sent
-    /// away. Idempotent.
+    /// No more values: the subscribers' channels are closed, with `error` if there is one. A publisher that waits
+    /// is sent away. Idempotent.
     void close(std::exception_ptr error = nullptr) { hub_->close(std::move(error)); }
 
     /// How many there are.
@@ -133,14 +133,13 @@ private:
     const std::shared_ptr<hub> hub_;
 };
 
-/// What a subscription and the hub share. Only who holds the hub's turn sends on `values` or closes it.
+/// What a subscription and the hub share. Only who holds the hub's turn sends on `values`. Whoever takes it out of the
+/// hub's list closes it, so that happens once, and at any time: the publisher may find it closed.
 template <class T>
 struct broadcast<T>::link {
-    link(std::size_t buffer, slow_subscriber p)
-        : values(make_chan<T>(buffer)), gone(make_chan<unit>()), policy(p) {}
+    link(std::size_t buffer, slow_subscriber p) : values(make_chan<T>(buffer)), policy(p) {}
 
     const runnel::chan<T> values;
-    const runnel::chan<unit> gone;  // closed when it unsubscribes
     const slow_subscriber policy;
     detail::atomic<std::uint64_t> dropped{0};
 };
@@ -159,41 +158,30 @@ public:
         links_ = std::move(more);
     }
 
-    void leave(const std::shared_ptr<link>& l) {
-        {
-            const std::lock_guard guard(mutex_);
-            if (!remove(l)) return;
-            leaving_.push_back(l);
-        }
-        l->gone.close();
-        if (turn_.try_acquire()) end_turn();  // else whoever has it
+    void leave(const link& l) {
+        if (remove(l)) l.values.close();
     }
 
     op_status publish(const context& ctx, const T& value) {
         if (const op_status s = turn_.acquire(ctx); s != op_status::ok) return s;
-        const turn_guard guard{*this};
-        for (const std::shared_ptr<link>& l : *present()) {
+        const turn_guard guard{turn_};
+        const std::shared_ptr<const links> all = present();  // kept: they change meanwhile
+        for (const std::shared_ptr<link>& l : *all) {
             if (const op_status s = give(ctx, *l, value); s != op_status::ok) return s;
         }
         return op_status::ok;
     }
 
     void close(std::exception_ptr error) {
+        std::shared_ptr<const links> all = std::make_shared<links>();
         {
             const std::lock_guard guard(mutex_);
             if (closed_) return;
             closed_ = true;
-            error_ = std::move(error);
-        }
-        closing_.close();  // whoever publishes goes
-        turn_.acquire();
-        std::shared_ptr<const links> all = std::make_shared<links>();
-        {
-            const std::lock_guard guard(mutex_);
+            error_ = error;
             std::swap(all, links_);
         }
-        for (const std::shared_ptr<link>& l : *all) l->values.close(error_);
-        end_turn();
+        for (const std::shared_ptr<link>& l : *all) l->values.close(error);
     }
 
     std::size_t size() const {
@@ -204,8 +192,8 @@ public:
 private:
     using links = std::vector<std::shared_ptr<link>>;
     struct turn_guard {
-        hub& self;
-        ~turn_guard() { self.end_turn(); }
+        semaphore& turn;
+        ~turn_guard() { turn.release(); }
     };
 
     /// Who they are at this moment.
@@ -215,12 +203,13 @@ private:
         return links_;
     }
 
-    /// With the mutex held. False if it is not there any more.
-    bool remove(const std::shared_ptr<link>& l) {
+    /// False if it is not there any more.
+    bool remove(const link& l) {
+        const std::lock_guard guard(mutex_);
         auto fewer = std::make_shared<links>();
         fewer->reserve(links_->size());
         for (const std::shared_ptr<link>& other : *links_) {
-            if (other != l) fewer->push_back(other);
+            if (other.get() != &l) fewer->push_back(other);
         }
         if (fewer->size() == links_->size()) return false;
         links_ = std::move(fewer);
@@ -229,79 +218,45 @@ private:
 
     /// With the turn.
     op_status give(const context& ctx, link& l, const T& value) {
-        if (l.values.try_send(value) == op_status::ok) return op_status::ok;
-        switch (l.policy) {
-            case slow_subscriber::wait:
-                return wait_for(ctx, l, value);
-            case slow_subscriber::drop_newest:
-                l.dropped.fetch_add(1, detail::memory_order_relaxed);  // relaxed: a count alone
-                return op_status::ok;
-            case slow_subscriber::drop_oldest:
-                do {
-                    // relaxed: as above
-                    if (l.values.try_recv()) l.dropped.fetch_add(1, detail::memory_order_relaxed);
-                } while (l.values.try_send(value) != op_status::ok);
-                return op_status::ok;
-            case slow_subscriber::disconnect:
-                disconnect(l);
-                return op_status::ok;
+        try {
+            if (l.values.try_send(value) == op_status::ok) return op_status::ok;
+            switch (l.policy) {
+                case slow_subscriber::wait:
+                    return l.values.send(ctx, value);
+                case slow_subscriber::drop_newest:
+                    count_drop(l);
+                    break;
+                case slow_subscriber::drop_oldest:
+                    do {
+                        if (l.values.try_recv()) count_drop(l);
+                    } while (l.values.try_send(value) != op_status::ok);
+                    break;
+                case slow_subscriber::disconnect:
+                    disconnect(l);
+                    break;
+            }
+        } catch (const closed_channel&) {
+            static_cast<void>(present());  // it has left, or all is over
         }
         return op_status::ok;
     }
-
-    op_status wait_for(const context& ctx, link& l, const T& value) {
-        switch (select(in_order, recv(closing_), recv(l.gone), done(ctx), send(l.values, value))) {
-            case 0:
-                throw closed_channel("publish on closed broadcast");
-            case 2:
-                return detail::status_of(ctx);
-            default:
-                return op_status::ok;
-        }
+    static void count_drop(link& l) {
+        l.dropped.fetch_add(1, detail::memory_order_relaxed);  // relaxed: a count alone
     }
 
     void disconnect(link& l) {
-        {
-            const std::lock_guard guard(mutex_);
-            bool there = false;
-            for (const std::shared_ptr<link>& other : *links_) {
-                if (other.get() != &l) continue;
-                const std::shared_ptr<link> self = other;
-                there = remove(self);
-                break;
-            }
-            if (!there) return;  // it has just unsubscribed, and is closed at the end of this turn
-        }
+        if (!remove(l)) return;  // it has just left
         l.values.close(std::make_exception_ptr(
             std::system_error(std::make_error_code(std::errc::no_buffer_space),
                               "runnel::broadcast: the subscriber was too slow")));
     }
 
-    /// Closes the channels of those who have left, and lets the next one publish.
-    void end_turn() {
-        do {
-            links gone;
-            {
-                const std::lock_guard guard(mutex_);
-                gone.swap(leaving_);
-            }
-            for (const std::shared_ptr<link>& l : gone) l->values.close();
-            turn_.release();
-        } while (somebody_leaves() && turn_.try_acquire());
-    }
-    bool somebody_leaves() const {
-        const std::lock_guard guard(mutex_);
-        return !leaving_.empty();
-    }
-
-    semaphore turn_{1};  // whoever holds it sends on the channels and closes them
-    const runnel::chan<unit> closing_ = make_chan<unit>();
+    semaphore turn_{1};  // whoever holds it sends
     mutable mutex mutex_;
     std::shared_ptr<const links> links_ =
         std::make_shared<links>();  // guarded by mutex_; replaced, not changed
-    links leaving_;                 // guarded by mutex_; those whose channels are to be closed
     bool closed_ = false;           // guarded by mutex_
-    std::exception_ptr error_;      // written once, before closing_ is closed
+    std::exception_ptr error_;      // likewise
 };
 
 }  // namespace v0
