@@ -167,6 +167,23 @@ TEST_CASE("a stage of one's own stands in a pipeline", "[from]") {
     expected.verify();
 }
 
+TEST_CASE("a stage that is kept may be used again", "[from]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const auto text = std::make_shared<std::string>("v");
+        const auto label = [text](int v) { return *text + std::to_string(v); };
+        const auto one_by_one = transform(label);
+        const auto in_parallel = ordered_transform(2, label);
+        for (int i = 0; i < 2; ++i) {
+            const recv_chan<std::string> a = from(background(), test::numbers(2)) | one_by_one;
+            expected.check(test::all_of(a) == std::vector<std::string>{"v0", "v1"}, "a step");
+            const recv_chan<std::string> b = from(background(), test::numbers(2)) | in_parallel;
+            expected.check(test::all_of(b) == std::vector<std::string>{"v0", "v1"}, "a stage");
+        }
+    });
+    expected.verify();
+}
+
 TEST_CASE("an exception anywhere reaches the end", "[from]") {
     test::expectations expected;
     test::on_workers([&] {
@@ -182,7 +199,7 @@ TEST_CASE("an exception anywhere reaches the end", "[from]") {
         try {
             for (const int v : out) n += v >= 0 ? 1 : 0;
         } catch (const std::runtime_error& e) {
-            said = e.what();
+            said = test::words_of(e);
         }
         expected.check_eq(n, 5, "after those before it");
         expected.check_eq(said, "five", "it");

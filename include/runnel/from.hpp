@@ -97,16 +97,16 @@ public:
 
     /// `flow | transform(f)`
     template <class Step>
-    friend auto operator|(flow&& f, detail::step_closure<Step>&& next) {
+    friend auto operator|(flow&& f, detail::step_closure<Step> next) {
         using all = decltype(detail::fuse(std::declval<Steps>(), std::declval<Step>()));
         return flow<T, all>(f.context_, std::move(f.in_),
                             detail::fuse(f.take_steps(), std::move(next.step)), f.obeys_,
                             next.place);
     }
-    /// `flow | stage`, where stage(ctx, in) returns a channel: batch(…), parallel_transform(…), or of one's own. What
-    /// stands before it is started now.
+    /// `flow | stage`, where stage(ctx, in) returns a channel: batch(…), parallel_transform(…), or of one's own,
+    /// which closes its output when the context is done. What stands before it is started now.
     template <detail::stage_function<value_type> Stage>
-    friend auto operator|(flow&& f, Stage&& stage) {
+    friend auto operator|(flow&& f, Stage stage) {
         using U =
             detail::value_of<std::invoke_result_t<Stage, const context&, recv_chan<value_type>>>;
         const context ctx = f.context_;
@@ -119,8 +119,8 @@ public:
             in = f.chan();
         }
         return flow<U, detail::no_step>(
-            ctx, recv_chan<U>(std::invoke(std::forward<Stage>(stage), ctx, std::move(in))),
-            detail::no_step(), true, place);
+            ctx, recv_chan<U>(std::invoke(std::move(stage), ctx, std::move(in))), detail::no_step(),
+            true, place);
     }
 
 private:
@@ -147,7 +147,8 @@ auto from(const context& ctx, C&& in, detail::source_place place = detail::sourc
                                     false, place);
 }
 
-// ---- the stages, without context and input; what they do stands where those with both are ----
+// ---- the stages, without context and input: what they do stands where those with both are. One may be kept, and used
+//      in several pipelines, if its function can be copied. ----
 
 template <class F>
 auto transform(F&& f, detail::source_place place = detail::source_place::here()) {
