@@ -1,5 +1,6 @@
 // tests/circuit_breaker_simulated_test.cpp — cooling down and trying again, in virtual time.
 // SPDX-License-Identifier: BSL-1.0
+#include <atomic>
 #include <chrono>
 #include <stdexcept>
 
@@ -67,8 +68,8 @@ TEST_CASE("no more than the probes are tried at once", "[circuit_breaker]") {
         circuit_breaker b({.failures = 1, .cool_down = 10s, .probes = 2});
         fails(b);
         runnel::sleep_for(10s);
-        int inside = 0;
-        int refused = 0;
+        std::atomic<int> inside{0};
+        std::atomic<int> refused{0};
         runnel::wait_group wg;
         for (int i = 0; i < 5; ++i) {
             wg.go([&] {

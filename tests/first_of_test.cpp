@@ -80,7 +80,7 @@ TEST_CASE("if all fail the first failure is thrown", "[first_of]") {
         try {
             first_of(background(), fns);
         } catch (const std::exception& e) {
-            said = e.what();
+            said = test::words_of(e);
         }
         expected.check(said == "any" || said == "second", "one of theirs");
         const std::vector<replica> one{
@@ -89,7 +89,7 @@ TEST_CASE("if all fail the first failure is thrown", "[first_of]") {
         try {
             first_of(background(), one);
         } catch (const std::runtime_error& e) {
-            said = e.what();
+            said = test::words_of(e);
         }
         expected.check_eq(said, "only", "the only one's");
         expected.check(left.holds(), "nothing left");

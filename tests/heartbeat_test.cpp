@@ -81,4 +81,13 @@ TEST_CASE("a limit of nothing is refused", "[heartbeat]") {
     CHECK_THROWS_AS((heartbeat{background(), -1s}), std::invalid_argument);
 }
 
+CHILD_SCENARIO(a_static_heartbeat_at_exit) {
+    static heartbeat h{background(), 1h};
+    h.beat();
+    return h.pulses().recv() ? 3 : 4;
+}
+TEST_CASE("a static heartbeat does not keep the process from ending", "[heartbeat][exit]") {
+    CHECK(test::run_scenario("a_static_heartbeat_at_exit").status == 3);
+}
+
 }  // namespace

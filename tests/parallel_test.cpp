@@ -106,7 +106,7 @@ TEST_CASE("the first exception is rethrown when all have ended, and the others a
                 ++ended;
             });
         } catch (const std::out_of_range& e) {
-            said = e.what();
+            said = test::words_of(e);
         }
         expected.check_eq(said, "fourth", "rethrown");
         expected.check_eq(begun.load(), 4, "no other element was begun");
@@ -218,7 +218,7 @@ TEST_CASE("a reduction keeps the order of the elements", "[parallel][reduce]") {
                 words.push_back(std::to_string(i) + ",");
                 right += words.back();
             }
-            for (const std::size_t n : {1, 2, 3, 50}) {
+            for (const std::size_t n : {1U, 2U, 3U, 50U}) {
                 expected.check_eq(
                     parallel_reduce(background(), words, n, std::string(">"),
                                     [](std::string a, const std::string& b) { return a + b; }),
@@ -244,7 +244,7 @@ TEST_CASE("a reduction fails, and is cancelled", "[parallel][reduce]") {
                 return a + b;
             });
         } catch (const std::runtime_error& e) {
-            said = e.what();
+            said = test::words_of(e);
         }
         expected.check_eq(said, "fifty", "rethrown");
         const auto ctx = runnel::with_cancel(background());

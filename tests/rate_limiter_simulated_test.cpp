@@ -1,6 +1,7 @@
 // tests/rate_limiter_simulated_test.cpp — token buckets to the nanosecond, in virtual time.
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>
+#include <mutex>
 #include <system_error>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
+#include <runnel/mutex.hpp>
 #include <runnel/rate_limiter.hpp>
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
@@ -54,11 +56,13 @@ TEST_CASE("several who wait are served one each interval", "[rate_limiter]") {
     on_seeds([] {
         rate_limiter limiter(10ms, 1);
         const stopwatch since;
-        std::vector<std::chrono::nanoseconds> times;
+        runnel::mutex m;
+        std::vector<std::chrono::nanoseconds> times;  // guarded by m
         runnel::wait_group wg;
         for (int i = 0; i < 5; ++i) {
             wg.go([&] {
                 limiter.wait();
+                const std::lock_guard guard(m);
                 times.push_back(since.passed());
             });
         }

@@ -1,13 +1,16 @@
 // tests/retry_simulated_test.cpp — the pauses between attempts, in virtual time.
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>
+#include <mutex>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <runnel/testing.hpp>
 
 #include <runnel/context.hpp>
+#include <runnel/mutex.hpp>
 #include <runnel/retry.hpp>
 #include <runnel/time.hpp>
 #include <runnel/wait_group.hpp>
@@ -48,13 +51,15 @@ TEST_CASE("those who fail together do not try again together", "[retry]") {
     on_seeds([] {
         const retry_policy policy{.attempts = 2, .first_delay = 10s, .jitter = 1};
         const stopwatch since;
-        std::vector<std::chrono::nanoseconds> times;
+        runnel::mutex m;
+        std::vector<std::chrono::nanoseconds> times;  // guarded by m
         runnel::wait_group wg;
         for (int i = 0; i < 5; ++i) {
             wg.go([&] {
                 bool failed = false;
                 retry(background(), policy, [&] {
                     if (!std::exchange(failed, true)) throw std::runtime_error("once");
+                    const std::lock_guard guard(m);
                     times.push_back(since.passed());
                 });
             });

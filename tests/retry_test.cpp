@@ -45,7 +45,7 @@ TEST_CASE("the last failure is thrown when there were enough", "[retry]") {
             throw std::runtime_error(std::to_string(calls));
         });
     } catch (const std::runtime_error& e) {
-        said = e.what();
+        said = test::words_of(e);
     }
     CHECK(said == "4");
     CHECK(calls == 4);
@@ -97,7 +97,7 @@ TEST_CASE("a cancellation ends a pause, with the failure nested in it", "[retry]
             try {
                 std::rethrow_if_nested(e);
             } catch (const std::runtime_error& inner) {
-                nested = inner.what();
+                nested = test::words_of(inner);
             }
         }
         expected.check(code == std::errc::io_error, "the cause");

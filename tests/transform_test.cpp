@@ -92,7 +92,7 @@ TEST_CASE("an exception comes after the results before it, and ends the stage", 
         try {
             for (const int v : out) before.push_back(v);
         } catch (const std::runtime_error& e) {
-            expected.check_eq(std::string(e.what()), "three", "its exception");
+            expected.check_eq(test::words_of(e), "three", "its exception");
         }
         expected.check(before == test::count_to(3), "those before");
         expected.check_eq(in.len(), 6, "the others are left");

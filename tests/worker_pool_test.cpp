@@ -91,7 +91,7 @@ TEST_CASE("a job that throws is an outcome, and its worker goes on", "[worker_po
                 seen.push_back(std::to_string(r.value()));
             } catch (const std::domain_error& e) {
                 expected.check(!r && r.error() != nullptr, "it has an error");
-                seen.emplace_back(e.what());
+                seen.emplace_back(test::words_of(e));
             }
         }
         expected.check(seen == std::vector<std::string>{"0", "one", "2"},
@@ -296,6 +296,16 @@ TEST_CASE("a pool that nobody uses ends", "[worker_pool]") {
         expected.check(!p.results().recv(), "closed");
     });
     expected.verify();
+}
+
+// Its workers end with main, as all goroutines do, and so never tell the pool.
+CHILD_SCENARIO(a_static_worker_pool_at_exit) {
+    static int_pool p{background(), 2, [](int v) { return v; }};
+    p.jobs().send(3);
+    return p.results().recv()->value();
+}
+TEST_CASE("a static pool does not keep the process from ending", "[worker_pool][exit]") {
+    CHECK(test::run_scenario("a_static_worker_pool_at_exit").status == 3);
 }
 
 }  // namespace

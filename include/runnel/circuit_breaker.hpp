@@ -58,8 +58,8 @@ public:
     auto run(F&& f) {
         return run(std::forward<F>(f), [](const std::exception_ptr&) { return true; });
     }
-    /// The same where only failures for which `counts(exception_ptr)` is true are the fault of what is called; others count
-    /// as successes.
+    /// The same where only failures for which `counts(exception_ptr)` is true are the fault of what is called;
+    /// others count as successes.
     template <class F, class Counts>
     auto run(F&& f, Counts counts) {
         static_assert(std::is_invocable_v<F&>,

@@ -52,7 +52,8 @@ latest_state send_latest(const context& ctx, const recv_chan<T>& in, const chan<
 
 /// Of elements that come in quick succession the last one, once none has come for `quiet`. The others are dropped, also
 /// while the reader lets it wait. When the input ends, the last one is sent at once.
-/// Errors      std::invalid_argument for a time of zero or less. What `in` was closed with comes after the last element.
+/// Errors      std::invalid_argument for a time of zero or less. What `in` was closed with comes after the last
+///             element.
 /// Cancel      the output is closed; an element that waits is dropped.
 /// Cost        one goroutine and one channel.
 template <detail::receive_handle C, class Rep, class Period>

@@ -44,7 +44,8 @@ public:
     /// Cancels its context.
     ~heartbeat() {
         context_.cancel();
-        watcher_.wait();
+        // A static one: its goroutine has ended without telling it.
+        if (!detail::process_ended.load(detail::memory_order_acquire)) watcher_.wait();
     }
 
     /// A sign of life. After the end it changes nothing.

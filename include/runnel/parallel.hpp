@@ -226,8 +226,8 @@ auto parallel_map(const context& ctx, R&& range, std::size_t n, F&& f,
     return values;
 }
 
-/// `init op e1 op e2 op …` over the elements of `range`: blocks of neighbours are folded by up to `n` goroutines, then
-/// their results from left to right. So `op` must be associative, and need not be commutative. It takes and
+/// `init op e1 op e2 op …` over the elements of `range`: blocks of neighbours are folded by up to `n` goroutines,
+/// then their results from left to right. So `op` must be associative, and need not be commutative. It takes and
 /// returns what converts to T: `op(T, element)` inside a block, which begins with T(element), and `op(T, T)`.
 /// All else as parallel_for.
 /// Cost        up to n goroutines, and a T for each of at most 4 n blocks.

@@ -10,7 +10,8 @@
 //     - when its input ends, after all that came of it;
 //     - with the exception, when its function throws or its input was closed with one: so whoever reads at
 //       the end sees it;
-//     - when the context is done, at once. What was on its way then is dropped: ctx.err() tells the reader why.
+//     - when the context is done, as soon as its function is not running. What was on its way then is dropped:
+//       ctx.err() tells the reader why.
 //   Functions are destroyed before the channel is closed. A stage ends with its input or its context: whoever stops
 //   reading before the end cancels, and all goroutines of the pipeline end.
 //   A function that calls goexit ends its goroutine, as if its input had ended there.

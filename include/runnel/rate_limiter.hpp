@@ -23,8 +23,8 @@
 namespace runnel {
 inline namespace v0 {
 
-/// Lets events happen at a rate of one each `interval` in the long run, and at most `burst` at once: a bucket of `burst`
-/// tokens, full at first, that gets one each interval. An interval of zero is no limit.
+/// Lets events happen at a rate of one each `interval` in the long run, and at most `burst` at once: a bucket of
+/// `burst` tokens, full at first, that gets one each interval. An interval of zero is no limit.
 /// Threads  all operations, any number at once. Go  rate.Limiter
 class rate_limiter {
 public:
@@ -61,8 +61,8 @@ public:
     reservation reserve(std::size_t n = 1);
 
     /// Takes `n` tokens and parks until they are there; served in the order of the calls.
-    /// Returns  `ok`; `canceled` or `timeout`, as ctx.err() says, if the context is done first, and `timeout` at once if
-    ///          its deadline is earlier than the tokens. Then nothing is taken, but what others have waited for
+    /// Returns  `ok`; `canceled` or `timeout`, as ctx.err() says, if the context is done first, and `timeout` at
+    ///          once if its deadline is earlier than the tokens. Then nothing is taken, but what others have waited for
     ///          in the meantime stays with them.
     /// Errors   std::invalid_argument for more than the burst.
     /// Go       WaitN
@@ -178,8 +178,8 @@ private:
     detail::time_point last_act_{};  // of the latest reservation
 };
 
-/// Tokens that were taken, and when to act on them. Belongs to the limiter, which must outlive it; dropping it keeps the
-/// tokens taken. Go  rate.Reservation
+/// Tokens that were taken, and when to act on them. Belongs to the limiter, which must outlive it; dropping it
+/// keeps the tokens taken. Go  rate.Reservation
 class [[nodiscard]] rate_limiter::reservation {
 public:
     /// Whether there is one.

@@ -115,8 +115,8 @@ decltype(auto) call_attempt(F& f, const context& ctx) {
 
 }  // namespace detail
 
-/// Calls `f()`, or `f(ctx)`, until it returns, and returns its result. It fails by throwing; between two calls retry pauses
-/// as `policy` says. Failures for which `again(exception_ptr)` is false are final.
+/// Calls `f()`, or `f(ctx)`, until it returns, and returns its result. It fails by throwing; between two calls
+/// retry pauses as `policy` says. Failures for which `again(exception_ptr)` is false are final.
 /// Blocks      during the pauses.
 /// Errors      the last failure, when there were as many attempts as may be, or it is final. std::system_error with
 ///             ctx.cause() and the last failure nested (std::rethrow_if_nested) if the context is done in a

@@ -8,6 +8,7 @@
 //   All stages of pipeline.hpp are made of this one, and keep its promises.
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -38,7 +39,13 @@ public:
             std::exception_ptr error;
             ~at_end() {
                 self.body_.reset();
-                std::apply([&](const auto&... out) { (out.close(error), ...); }, self.outs_);
+                // The last one gets ours: it is the reader who lets go of the exception.
+                std::size_t left = sizeof...(Ts);
+                std::apply(
+                    [&](const auto&... out) {
+                        (out.close(--left == 0 ? std::move(error) : error), ...);
+                    },
+                    self.outs_);
             }
         };
         at_end whatever_happens{*this, nullptr};

@@ -22,8 +22,8 @@
 namespace runnel {
 inline namespace v0 {
 
-/// A value of which watchers always get the latest state, and never one twice: a configuration, a leader, a progress. One
-/// who is slow misses the states in between.
+/// A value of which watchers always get the latest state, and never one twice: a configuration, a leader, a
+/// progress. One who is slow misses the states in between.
 /// The destructor closes it; watchers may outlive it.
 /// Threads  all operations, any number at once.
 /// Cost     of set: a mutex, and a wake-up of those who wait.
@@ -36,8 +36,8 @@ public:
     /// Sees the value change. Each has its own mark of what it has seen. Copyable; used by one goroutine at a time.
     class watcher {
     public:
-        /// The latest value, once this watcher has not seen it: the first time at once. nullopt when the watch is closed
-        /// and its last value was seen.
+        /// The latest value, once this watcher has not seen it: the first time at once. nullopt when the watch is
+        /// closed and its last value was seen.
         /// Blocks  until there is a value that it has not seen.
         /// Errors  what the watch was closed with.
         std::optional<T> recv() {

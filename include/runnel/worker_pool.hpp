@@ -3,6 +3,7 @@
 //
 //   Go      for i := 0; i < n; i++ { go func() { for j := range jobs { results <- f(j) } }() }
 //   Layer   5; includes layers 0-5
+//   Map     for a range instead of a channel: parallel_for, parallel_map → parallel.hpp, which comes with it
 //   Tests   tests/worker_pool_test.cpp
 #pragma once
 
@@ -21,6 +22,7 @@
 #include <runnel/go.hpp>
 #include <runnel/mutex.hpp>
 #include <runnel/outcome.hpp>
+#include <runnel/parallel.hpp>
 #include <runnel/wait_group.hpp>
 
 namespace runnel {
@@ -60,6 +62,8 @@ public:
     worker_pool& operator=(const worker_pool&) = delete;
     ~worker_pool() {
         context_.cancel();
+        // A static one: its goroutines have ended without telling it.
+        if (detail::process_ended.load(detail::memory_order_acquire)) return;
         ended_.wait();
         while (drop_one()) {
         }
@@ -127,7 +131,7 @@ private:
             running.wait();
         }
         f.reset();
-        results_.close(error_);
+        results_.close(std::move(error_));  // nobody else has it: no worker runs
         ended_.done();
         // Nobody works any more. Senders are let go until there can be none.
         try {
