@@ -102,7 +102,8 @@ TEST_CASE("the functions' context is a child of the caller's", "[first_of]") {
     test::on_workers([&] {
         const auto ctx = runnel::with_cancel(background());
         std::error_code cause;
-        runnel::go([&ctx] {
+        runnel::wait_group wg;
+        wg.go([&ctx] {
             static_cast<void>(test::wait_parked(2));
             ctx.cancel(std::make_error_code(std::errc::io_error));
         });
@@ -112,6 +113,7 @@ TEST_CASE("the functions' context is a child of the caller's", "[first_of]") {
             return 1;
         });
         expected.check_eq(first_of(ctx, fns), 1, "a result all the same");
+        wg.wait();
         expected.check(cause == std::errc::io_error, "cancelled with the caller's cause");
         bool called = false;
         const std::vector<replica> never{[&](const context&) {

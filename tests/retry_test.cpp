@@ -83,7 +83,8 @@ TEST_CASE("a cancellation ends a pause, with the failure nested in it", "[retry]
     test::expectations expected;
     test::on_workers([&] {
         const auto ctx = runnel::with_cancel(background());
-        runnel::go([&ctx] {
+        runnel::wait_group wg;
+        wg.go([&ctx] {
             static_cast<void>(test::wait_parked(1, "select"));
             ctx.cancel(std::make_error_code(std::errc::io_error));
         });
@@ -100,6 +101,7 @@ TEST_CASE("a cancellation ends a pause, with the failure nested in it", "[retry]
                 nested = test::words_of(inner);
             }
         }
+        wg.wait();
         expected.check(code == std::errc::io_error, "the cause");
         expected.check_eq(nested, "failure", "the failure");
         int calls = 0;

@@ -73,8 +73,10 @@ TEST_CASE("a watcher waits for a change", "[watch]") {
 TEST_CASE("a watcher that waits is told of a change, the end and a cancellation", "[watch]") {
     test::expectations expected;
     test::on_workers([&] {
+        runnel::wait_group wg;
         const auto in_the_background = [&](auto f) {
-            runnel::go([f] {
+            wg.wait();
+            wg.go([f] {
                 static_cast<void>(test::wait_parked(1, "chan receive"));
                 f();
             });
@@ -93,6 +95,7 @@ TEST_CASE("a watcher that waits is told of a change, the end and a cancellation"
         in_the_background([&w] { w.close(); });
         expected.check(!a.recv(), "the end");
         expected.check(a.recv(background()).status() == op_status::closed, "again");
+        wg.wait();
     });
     expected.verify();
 }

@@ -206,7 +206,11 @@ TEST_CASE("the destructor lets go of senders, drops what was not begun, and wait
             for (int i = 0; i < 5; ++i) senders.go([jobs = p.jobs(), i] { jobs.send(i); });
             expected.check(test::wait_parked(3, "chan send"), "three wait");
             expected.check(test::eventually([&] { return begun == 2; }), "two are begun");
-            runnel::go([go_on] { go_on.close(); });
+            runnel::go([go_on] {
+                // The pool's own goroutine, and the destructor: it has cancelled by then.
+                static_cast<void>(test::wait_parked(2, "sync.WaitGroup.Wait"));
+                go_on.close();
+            });
         }
         expected.check_eq(ended.load(), 2, "waited for");
         senders.wait();
