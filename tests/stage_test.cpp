@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/stage.hpp>
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline_support.hpp"
@@ -76,17 +78,33 @@ TEST_CASE("an exception closes a stage's output after what came before", "[stage
     expected.verify();
 }
 
+/// Takes its time to be destroyed, and says when it is done.
+struct slow_to_go {
+    std::atomic<bool>* gone;
+
+    explicit slow_to_go(std::atomic<bool>& g) : gone(&g) {}
+    slow_to_go(slow_to_go&& o) noexcept : gone(std::exchange(o.gone, nullptr)) {}
+    slow_to_go& operator=(slow_to_go&&) = delete;
+    ~slow_to_go() {
+        if (gone == nullptr) return;
+        for (int i = 0; i < 20; ++i) runnel::yield();
+        *gone = true;
+    }
+};
+
 TEST_CASE("a stage's function is destroyed before its output is closed", "[stage]") {
     test::expectations expected;
     test::on_workers([&] {
-        for (int i = 0; i < test::scale(200); ++i) {
-            const auto alive = std::make_shared<int>(i);
-            const auto out = runnel::stage<int>(background(), [alive](auto& emit) {
-                emit(1);
-                if (*alive % 2 == 0) throw std::runtime_error("even");
-            });
+        for (const bool fails : {false, true}) {
+            std::atomic<bool> gone{false};
+            const auto out =
+                runnel::stage<int>(background(), [fails, own = slow_to_go(gone)](auto& emit) {
+                    emit(1);
+                    if (fails) throw std::runtime_error("on purpose");
+                });
             static_cast<void>(test::error_at_end(out));
-            expected.check_eq(alive.use_count(), 1, "gone with all that it held");
+            expected.check(gone, "gone with all that it held");
+            expected.check(test::eventually([&] { return gone.load(); }), "before it is forgotten");
         }
     });
     expected.verify();
