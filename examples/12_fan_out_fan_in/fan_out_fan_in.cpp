@@ -62,7 +62,7 @@ std::vector<recv_chan<result>> fan_out(const runnel::context& ctx, const recv_ch
     return outputs;
 }
 
-recv_chan<result> fan_in(const runnel::context& ctx, const std::vector<recv_chan<result>>& inputs) {
+recv_chan<result> merge(const runnel::context& ctx, const std::vector<recv_chan<result>>& inputs) {
     auto out = runnel::make_chan<result>();
     auto forwarders = std::make_shared<runnel::wait_group>();
     for (const auto& in : inputs) {
@@ -87,14 +87,14 @@ int main(int argc, char** argv) {
         const std::size_t base = runnel::num_goroutine();
         {
             const auto ctx = runnel::with_cancel(runnel::background());
-            for (const result& r : fan_in(ctx, fan_out(ctx, generate(ctx, 1, 10), 4))) {
+            for (const result& r : merge(ctx, fan_out(ctx, generate(ctx, 1, 10), 4))) {
                 std::printf("%d: %d steps\n", r.number, r.steps);
             }
         }
         {
             // One result is enough.
             const auto ctx = runnel::with_cancel(runnel::background());
-            const auto results = fan_in(ctx, fan_out(ctx, generate(ctx, 1, 1'000'000), 4));
+            const auto results = merge(ctx, fan_out(ctx, generate(ctx, 1, 1'000'000), 4));
             std::printf("one more: %s\n", results.recv() ? "yes" : "no");
         }
         std::printf("goroutines left: %zu\n", guide::left_behind(base));
