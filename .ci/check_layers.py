@@ -16,7 +16,8 @@ include_line = re.compile(r'^\s*#\s*include\s*[<"](runnel/[^>"]+)[>"]', re.M)
 # The one public header that the inside may include.
 shared_with_inside = "runnel/error.hpp"
 
-machine = {f"runnel/detail/{n}.hpp" for n in ("this_worker", "context_switch", "platform", "event_poll")}
+machine = {f"runnel/detail/{n}.hpp" for n in (
+    "this_worker", "context_switch", "platform", "event_poll", "socket", "resolve")}
 words = {
     r"\bthread_local\b": {"runnel/detail/this_worker.hpp"},
     r"\berrno\b": machine | {"runnel/errno.hpp"},

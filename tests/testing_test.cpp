@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <runnel/io.hpp>
+#include <runnel/net.hpp>
 #include <runnel/runnel.hpp>
 
 #include "support/catch.hpp"
@@ -569,6 +570,11 @@ TEST_CASE("a simulated program does no I/O", "[testing]") {
     CHECK_THROWS_AS(simulate(1, [] { runnel::io::wait_readable(0); }), runnel::panic);
     CHECK_THROWS_WITH(simulate(1, [] { runnel::io::wait_writable(1); }),
                       "I/O inside a simulation: what comes when would not be the seed's");
+    CHECK_THROWS_AS(simulate(1, [] { runnel::net::listen("127.0.0.1:0"); }), runnel::panic);
+    CHECK_THROWS_AS(simulate(1, [] { runnel::net::dial("127.0.0.1:1"); }), runnel::panic);
+    // Not even with what was made outside.
+    auto l = runnel::net::listen("127.0.0.1:0");
+    CHECK_THROWS_AS(simulate(1, [&] { l.accept(); }), runnel::panic);
 }
 
 TEST_CASE("all kinds of waits are simulated", "[testing]") {

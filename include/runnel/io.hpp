@@ -24,13 +24,6 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
-inline void refuse_io_in_simulation() {
-    const worker* w = current_worker();
-    if (w != nullptr && w->home->conducted_by() != nullptr) {
-        throw panic("I/O inside a simulation: what comes when would not be the seed's");
-    }
-}
-
 RUNNEL_NOINLINE inline op_status wait_for_descriptor(int fd, direction which,
                                                      const wait_limit& limit) {
     interruption_point();

@@ -26,6 +26,7 @@
 #include <runnel/detail/poller.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>
+#include <runnel/error.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -173,6 +174,13 @@ inline void open_poller() {
 }
 
 // ---- 4. waiting ----
+
+inline void refuse_io_in_simulation() {
+    const worker* w = current_worker();
+    if (w != nullptr && w->home->conducted_by() != nullptr) {
+        throw panic("I/O inside a simulation: what comes when would not be the seed's");
+    }
+}
 
 /// Has the system tell what happens to `fd`, and what holds already. Returns 0 or an errno value; EPERM: it is of a
 /// kind that is always ready, such as a file; ESTALE: it was given up since it had that generation.
