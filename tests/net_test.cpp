@@ -1143,7 +1143,7 @@ void allow_descriptors(rlim_t n) {
 CHILD_SCENARIO(accept_without_descriptors) {
     return runnel::run([] {
         auto l = net::listen("127.0.0.1:0");
-        net::stream first = net::dial(l.local_endpoint().to_string());
+        net::stream dialled = net::dial(l.local_endpoint().to_string());
         net::stream accepted = l.accept();  // the poller has its own
         std::error_code e;
         accepted.set_read_deadline(runnel::clock::now() + 1ms);
@@ -1164,27 +1164,32 @@ CHILD_SCENARIO(accept_without_descriptors) {
         const auto used_before = used();
 
         l.set_deadline(runnel::clock::now() + 60ms);
-        l.accept(e);
-        std::puts(e == std::errc::timed_out ? "timed out" : e.message().c_str());
+        std::error_code first;
+        l.accept(first);
         l.set_deadline({});
         auto ctx = runnel::with_timeout(runnel::background(), 5ms);
-        l.accept(ctx, e);
-        std::puts(e.message().c_str());
+        std::error_code second_try;
+        l.accept(ctx, second_try);
 
         // Others come meanwhile, and change nothing.
         auto waiting = runnel::async([&] { return l.accept().is_open(); });
         static_cast<void>(test::wait_parked(1, wait_reason));
-        std::puts(waiting.wait_for(30ms) ? "returned" : "waits");
-        // 100 ms of spinning would have used most of them.
-        std::puts(used() - used_before < 50ms ? "quiet" : "busy");
+        const bool returned = waiting.wait_for(30ms);
+        const auto used_since = used() - used_before;
+        // Said only now: the sanitizer, too, needs descriptors to look at an error's category.
         allow_descriptors(before.rlim_cur);
+        std::puts(first.message().c_str());
+        std::puts(second_try.message().c_str());
+        std::puts(returned ? "returned" : "waits");
+        // 100 ms of spinning would have used most of them.
+        std::puts(used_since < 50ms ? "quiet" : "busy");
         std::puts(waiting.get() ? "accepted" : "failed");
         return 0;
     });
 }
 TEST_CASE("accept waits while there is no descriptor for a connection", "[net]") {
     const auto r = test::run_scenario("accept_without_descriptors");
-    CHECK(r.out == "timed out\ncontext deadline exceeded\nwaits\nquiet\naccepted\n");
+    CHECK(r.out == "i/o timeout\ncontext deadline exceeded\nwaits\nquiet\naccepted\n");
     CHECK(r.err == "");
     CHECK(r.status == 0);
 }

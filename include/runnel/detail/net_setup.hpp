@@ -29,7 +29,7 @@ inline std::error_code system_error_of(int negative) noexcept {
     return {-negative, std::generic_category()};
 }
 inline bool is_system_error(const std::error_code& e, std::initializer_list<int> any_of) noexcept {
-    if (e.category() != std::generic_category()) return false;
+    if (&e.category() != &std::generic_category()) return false;
     for (const int n : any_of) {
         if (e.value() == n) return true;
     }
