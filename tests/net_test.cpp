@@ -827,9 +827,13 @@ CHILD_SCENARIO(accept_of_an_ended_run) {
             connection d = test::connect_to(l);
             d.a.write("accepted\n");
             std::fputs(take(d.b).c_str(), stdout);
+            // Who was dropped while he read keeps his turn, until the stream is closed.
+            auto next = runnel::async([&] { return take_or_error(c.a); });
+            std::puts(next.wait_for(10ms) ? "read" : "waits for its turn");
+            c.a.close();
+            std::puts(next.get().c_str());
         });
         l.close();
-        c.a.close();
         std::puts(take(c.b).empty() ? "closed" : "open");
         std::puts(net::listen(address).is_open() ? "listens again" : "");
     }
@@ -837,7 +841,9 @@ CHILD_SCENARIO(accept_of_an_ended_run) {
 }
 TEST_CASE("a goroutine that was dropped with its run keeps no descriptor open", "[net]") {
     const auto r = test::run_scenario("accept_of_an_ended_run", {"RUNNEL_TEST_PROCS=1,2"});
-    const std::string once = "accepted\nclosed\nlistens again\n";
+    const std::string once =
+        "accepted\nwaits for its turn\nuse of closed network connection\n"
+        "closed\nlistens again\n";
     CHECK(r.out == once + once);
     CHECK(r.err == "");
     CHECK(r.status == 0);

@@ -8,9 +8,12 @@
 #include <chrono>
 #include <cstddef>
 #include <random>
+#include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 
+#include <runnel/detail/spin_lock.hpp>
 #include <runnel/go.hpp>
 #include <runnel/net.hpp>
 #include <runnel/runtime.hpp>
@@ -145,6 +148,39 @@ TEST_CASE("who waits always learns of the deadline that was set last", "[stress]
         expected.check(true, "nobody waits for ever");
     });
     expected.verify();
+}
+
+// Two threads, so that nothing but the waiter's own steps lies between its last look and its sleep.
+TEST_CASE("a deadline that is set in the moment in which a reader falls asleep is not missed",
+          "[stress][net]") {
+    test::connection c = test::make_connection();
+    const int rounds = test::scale(30'000);
+    std::atomic<int> round{0};
+    std::atomic<int> wrong{0};
+    const auto is_turn_of = [&](int i) {
+        runnel::detail::spin_wait waiting;
+        while (round.load() != i) waiting.pause();
+    };
+    std::thread reader([&] {
+        for (int i = 0; i < rounds; ++i) {
+            is_turn_of(2 * i + 1);
+            char one;
+            std::error_code e;
+            c.a.read_some(std::as_writable_bytes(std::span(&one, 1)), e);
+            if (e != net::errc::timed_out) ++wrong;
+            round = 2 * i + 2;
+        }
+    });
+    std::mt19937_64 random(test::seed());
+    for (int i = 0; i < rounds; ++i) {
+        c.a.set_read_deadline(runnel::clock::now() + 1h);
+        round = 2 * i + 1;
+        for (auto pause = random() % 400; pause > 0; --pause) runnel::detail::cpu_relax();
+        c.a.set_read_deadline(runnel::clock::now() - 1h);
+        is_turn_of(2 * i + 2);
+    }
+    reader.join();
+    CHECK(wrong == 0);
 }
 
 }  // namespace

@@ -124,6 +124,7 @@ constexpr rule rules[] = {
     {"scheduler.keeper_early", times, 4},
     {"futex_wait.interrupted", wakes, 4},
     {"event_poll.interrupted", wakes, 4},
+    {"socket.short", wakes, 4},
     {"scheduler.", schedules, 4},
     {"goroutine.preempted", schedules, 8},
     {"monitor.take_place", schedules, 4},
