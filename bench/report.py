@@ -31,6 +31,7 @@ GROUPS = {
              "waitgroup waitgroup_contended once_hot cond_pingpong"),
     "time": ("Contexts, timers and sleeping", "context_with_cancel context_with_cancel_nested context_tree_cancel_1000 "
              "timer_after_1m timer_newtimer_1m sleep_10k sleep_late_100us sleep_late_1ms sleep_late_1500us"),
+    "net": ("Connections", "tcp_echo"),
     "parked": ("A hundred thousand and a million that wait", "parked_100k parked_1m"),
 }
 
@@ -47,7 +48,7 @@ GOALS = {
     "rwmutex_read_mostly": 0.90, "waitgroup": 0.90, "waitgroup_contended": 1.00, "once_hot": 1.00,
     "cond_pingpong": 0.45, "context_with_cancel": 0.60, "context_with_cancel_nested": 0.60,
     "context_tree_cancel_1000": 0.60, "timer_after_1m": 0.40, "timer_newtimer_1m": 0.40, "sleep_10k": 0.60,
-    "sleep_late_100us": 0.15, "sleep_late_1ms": 0.80, "sleep_late_1500us": 0.20,
+    "sleep_late_100us": 0.15, "sleep_late_1ms": 0.80, "sleep_late_1500us": 0.20, "tcp_echo": 0.90,
 }
 PARKED_GOALS = {"bytes_each": 1.70, "start_ns": 0.90, "wake_ns": 0.60}
 
