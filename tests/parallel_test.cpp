@@ -45,12 +45,14 @@ TEST_CASE("each element is taken once, by at most so many", "[parallel]") {
             int seen = most.load();
             while (seen < now && !most.compare_exchange_weak(seen, now)) {
             }
+            // Not before somebody else is inside as well.
+            while (&v == values.data() && most < 2) runnel::yield();
             runnel::yield();
             ++v;
             --inside;
         });
         expected.check(values == std::vector<int>(static_cast<std::size_t>(n), 1), "in place");
-        expected.check(most.load() >= 2 && most.load() <= 4, "at once");
+        expected.check(most.load() <= 4, "no more at once");
         expected.check(left.holds(), "nothing left");
     });
     expected.verify();

@@ -121,7 +121,7 @@ private:
         std::uint64_t generation_;
     };
 
-    static const circuit_policy& checked(const circuit_policy& p) {
+    static circuit_policy checked(const circuit_policy& p) {
         if (p.failures == 0 || p.probes == 0) {
             throw std::invalid_argument(
                 "runnel::circuit_breaker: the numbers of failures and probes are at least 1");

@@ -51,7 +51,8 @@ struct net_access;
 template <context_like C, class F>
 auto limited_by(const C& ctx, std::error_code& e, F&& f)
     -> decltype(f(static_cast<done_source*>(nullptr))) {
-    if ((e = ctx.err())) return {};
+    e = ctx.err();
+    if (e) return {};
     const auto done = ctx.done();
     auto result = f(done_of(done));
     if (e == make_error_code(errc::canceled)) {

@@ -56,7 +56,7 @@ public:
     void reset() { next_ = static_cast<double>(policy_.first_delay.count()); }
 
 private:
-    static const retry_policy& checked(const retry_policy& p) {
+    static retry_policy checked(const retry_policy& p) {
         if (p.first_delay < duration::zero() || p.max_delay < p.first_delay) {
             throw std::invalid_argument(
                 "runnel::retry: the first delay is not negative and at most the longest");

@@ -74,7 +74,7 @@ recv_chan<T> start_stage(Body body, source_place place) {
 /// Sends unless the context is done first.
 template <class T>
 bool pass_on(const context& ctx, const chan<T>& out, T&& value) {
-    return out.send(ctx, std::move(value)) == op_status::ok;
+    return out.send(ctx, std::forward<T>(value)) == op_status::ok;
 }
 
 }  // namespace detail

@@ -28,7 +28,7 @@ struct no_step {
     static constexpr bool exhausted() noexcept { return false; }
     template <class T, class Next>
     bool operator()(T&& value, Next& next) {
-        return next(std::move(value));
+        return next(std::forward<T>(value));
     }
 };
 
@@ -48,7 +48,7 @@ struct transform_step {
     static constexpr bool exhausted() noexcept { return false; }
     template <class T, class Next>
     bool operator()(T&& value, Next& next) {
-        return next(output<T>(std::invoke(f, std::move(value))));
+        return next(output<T>(std::invoke(f, std::forward<T>(value))));
     }
 };
 
@@ -69,7 +69,7 @@ struct filter_step {
     template <class T, class Next>
     bool operator()(T&& value, Next& next) {
         if (!static_cast<bool>(std::invoke(predicate, std::as_const(value)))) return true;
-        return next(std::move(value));
+        return next(std::forward<T>(value));
     }
 };
 
@@ -94,7 +94,7 @@ struct flat_map_step {
     template <class T, class Next>
     bool operator()(T&& value, Next& next) {
         using result = std::invoke_result_t<F&, T>;
-        result&& range = std::invoke(f, std::move(value));
+        result&& range = std::invoke(f, std::forward<T>(value));
         for (auto&& element : range) {
             using reference = decltype(element);
             if (!next(take_element<output<T>, owns_its_elements<result>, reference>(
@@ -115,7 +115,7 @@ struct take_step {
     template <class T, class Next>
     bool operator()(T&& value, Next& next) {
         --left;
-        return next(std::move(value)) && left != 0;
+        return next(std::forward<T>(value)) && left != 0;
     }
 };
 
@@ -130,8 +130,10 @@ struct fused_steps {
     bool exhausted() const noexcept { return first.exhausted() || then.exhausted(); }
     template <class T, class Next>
     bool operator()(T&& value, Next& next) {
-        auto rest = [&](auto&& result) { return then(std::move(result), next); };
-        return first(std::move(value), rest);
+        auto rest = [&](auto&& result) {
+            return then(std::forward<decltype(result)>(result), next);
+        };
+        return first(std::forward<T>(value), rest);
     }
 };
 

@@ -221,7 +221,9 @@ public:
         }
         file_ = file;
         inside_ = true;
-        if (o == order::in_turn && !(has_turn_ = turn_of_it().try_take())) wait_for_turn();
+        if (o == order::at_once) return;
+        has_turn_ = turn_of_it().try_take();
+        if (!has_turn_) wait_for_turn();
     }
     ~net_call() {
         if (file_ == nullptr) return;
@@ -252,7 +254,10 @@ public:
                 error_ = std::error_code(static_cast<int>(-r), std::generic_category());
                 break;
             }
-            if (!file_->watched_.load(memory_order_acquire) && (error_ = file_->watch_it())) break;
+            if (!file_->watched_.load(memory_order_acquire)) {
+                error_ = file_->watch_it();
+                if (error_) break;
+            }
             wait_for_event(seen, file_->deadline_of(which_));
         }
         return -1;

@@ -79,7 +79,8 @@ std::vector<net::endpoint> endpoints_of(std::string_view address, std::error_cod
         return all;
     }
     host_and_port parts;
-    if ((e = split_address(address, parts))) return all;
+    e = split_address(address, parts);
+    if (e) return all;
     net::endpoint literal;
     if (port_number(parts.port) > 65535) {
         e = net::errc::bad_port;

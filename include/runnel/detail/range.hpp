@@ -55,7 +55,7 @@ template <class T, bool Owned, class Reference>
 T take_element(Reference&& element) {
     if constexpr (Owned && std::is_lvalue_reference_v<Reference> &&
                   !std::is_const_v<std::remove_reference_t<Reference>>) {
-        return static_cast<T>(std::move(element));
+        return static_cast<T>(static_cast<std::remove_reference_t<Reference>&&>(element));
     } else {
         return static_cast<T>(std::forward<Reference>(element));
     }
