@@ -165,8 +165,8 @@ inline bool anybody_waits_for_io() noexcept {
 }
 
 inline void open_poller() {
-    static_cast<void>(
-        this_scheduler());  // somebody must sleep in the poller: starts the default runtime on a thread
+    // Somebody must sleep in the poller: a thread starts the default runtime.
+    static_cast<void>(this_scheduler());
     if (RUNNEL_LIKELY(!the_poller.open(on_descriptor_event, anybody_waits_for_io))) return;
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
         s->enter_poller();

@@ -184,7 +184,11 @@ struct monitor {
         } else {
             s_.enter_poller();
         }
+        // Between its claim and its queue a goroutine is nowhere to be seen: not for another runtime's monitor, which looks
+        // for a deadlock, either.
+        s_.back_soon.fetch_add(1, memory_order_seq_cst);
         s_.look_for_io(nullptr);
+        s_.back_soon.fetch_sub(1, memory_order_seq_cst);
     }
 
     // ---- 3. memory ----

@@ -522,8 +522,9 @@ public:
     atomic<std::uint64_t>* ids = &next_goroutine_id;  // a simulation counts its own
     atomic<std::uint64_t> foreign_started{0};
     atomic<std::uint64_t> abandoned{0};
-    atomic<std::uint32_t> in_blocking{0};    // goroutines inside blocking()
-    atomic<std::uint32_t> back_soon{0};      // pinned ones without a place that go on by themselves
+    atomic<std::uint32_t> in_blocking{0};  // goroutines inside blocking()
+    atomic<std::uint32_t> back_soon{
+        0};  // pinned ones without a place that go on by themselves; being woken
     atomic<std::uint32_t> runs{0};           // calls of run() that go on
     atomic<std::uint64_t> coarse_ms{0};      // written by the monitor: a clock without a cost
     void (*on_panic)(goroutine*) = nullptr;  // called in the handler of the escaped exception

@@ -1,4 +1,4 @@
-// runnel/detail/thread_parker.hpp — one thread's place to sleep: a word that remembers a wake-up, a futex or in the poller.
+// runnel/detail/thread_parker.hpp — one thread's place to sleep, in a futex or in the poller: a word remembers a wake-up.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Layer   1
