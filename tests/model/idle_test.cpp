@@ -91,6 +91,39 @@ struct kicked_and_busy : scheduled<2> {
     }
 };
 
+/// There is one place, and so the first worker makes two runnable without telling anybody; then it blocks its thread.
+/// The other, which has come back beyond max_procs, was about to sleep.
+struct one_place : scheduled<2> {
+    static constexpr int threads = 2;
+    work g[2];
+
+    one_place() : scheduled(1) {
+        hold_places(2, 0);
+        workers[0].queues_for = &s;
+        for (work& one : g) one.init(s);
+    }
+    void run(int me) {
+        worker& w = workers[me];
+        set_current_worker(&w);
+        if (me == 0) {
+            for (work& one : g) {
+                one.made = 1;
+                s.ready(&one);
+            }
+            s.give_up_place(&w);
+            return;
+        }
+        for (int i = 0; i < 2; ++i) {
+            goroutine* found = nullptr;
+            do s.go_idle(&w);
+            while ((found = s.take_injected(&w, 1)) == nullptr &&
+                   (found = s.steal(&w, true)) == nullptr);
+            model::check(static_cast<work*>(found)->made == 1, "what was done before is not seen");
+            if (w.spinning) s.stop_spinning(&w);
+        }
+    }
+};
+
 /// One worker takes both from the global queue, and is busy with the first; the other was about to sleep.
 struct taken_and_busy : scheduled<2> {
     static constexpr int threads = 2;
@@ -163,6 +196,8 @@ TEST_CASE("ID-1: no worker sleeps while there is work",
                                          {.preemptions = 2});
     model::require_clean<two_workers>("[ID-1] two workers, a foreign thread",
                                       {.preemptions = 1, .stale_reads = 1});
+    model::require_clean<one_place>("[ID-1] the only place, given up",
+                                    {.preemptions = 2, .stale_reads = 1});
 }
 
 // ---- [TK-1] the keeper of the next deadline ----

@@ -14,6 +14,9 @@
 //     - who is about to sleep announces it first and looks everywhere once more.
 //   [ID-1] Maker: publish the work, then read state_. Sleeper: change state_, then read every queue.
 //          All four are sequentially consistent, so one of the two sees the other.
+//          Spared while there is one place and the maker holds it: what it makes it runs itself, or flushes
+//          before it gives its place up. The monitor that takes the place, or set_max_procs(), may look
+//          just before the work is to be seen; the monitor's next round sees it.
 //   [ID-2] Workers sleep by identity: a waker takes one off the idle list, marks it chosen and unparks
 //          it. A token on a shared semaphore would lose wake-ups (a model checker shows how).
 //   [TK-1] One idle worker, the keeper, sleeps until the next deadline. Armer: publish the earliest
@@ -126,7 +129,7 @@ public:
     void ready_last(worker* w, goroutine* g) noexcept {
         g->state.store(goroutine_state::runnable, memory_order_relaxed);
         push_local(w, g);
-        fence_then_wake();
+        fence_then_wake(w);
     }
 
     void ready_global(goroutine* g) noexcept {
@@ -362,6 +365,10 @@ private:
             // The last one made runnable runs first: its data is warm. The one before goes into the ring first:
             // whoever sees `g` in its place, or that it has gone from there, sees that one in the ring.
             if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);
+            if (has_the_only_place(w)) {
+                w->next.store(g, memory_order_release);
+                return;
+            }
             w->next.store(g, memory_order_seq_cst);  // [ID-1]
         } else if (RUNNEL_UNLIKELY(conductor_ != nullptr)) {
             conductor_->made_runnable(w, g, fresh);
@@ -397,7 +404,13 @@ private:
         while (goroutine* g = w->queue.pop()) inject_.push(g);
     }
 
-    void fence_then_wake() noexcept {
+    bool has_the_only_place(const worker* w) const noexcept {
+        return max_procs_.load(memory_order_relaxed) == 1 &&
+               w->place.load(memory_order_relaxed) == worker::place_state::held;
+    }
+
+    void fence_then_wake(const worker* w) noexcept {
+        if (has_the_only_place(w)) return;
         // [ID-1] push_local published with release only: order it before the look at state_.
         state_.fetch_add(0, memory_order_seq_cst);
         wake_if_needed();
@@ -614,7 +627,7 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
             if (w->spinning) {
                 stop_spinning(w);
             } else if (moves && !w->queue.empty()) {
-                fence_then_wake();  // [ID-1] what came into our ring was in no queue on its way
+                fence_then_wake(w);  // [ID-1] what came into our ring was in no queue on its way
             }
             return g;
         }
@@ -923,7 +936,7 @@ inline void scheduler::expire_timers(worker* w) noexcept {
         keeper_.load(memory_order_relaxed) == nullptr) {
         pass_keeper_on();
     }
-    if (w->queue.size() > 1) fence_then_wake();
+    if (w->queue.size() > 1) fence_then_wake(w);
 }
 
 inline void scheduler::tell_keeper() noexcept {
