@@ -25,7 +25,8 @@ using test::text_row;
 namespace {
 
 constexpr import_method all_methods[] = {import_method::sequential, import_method::concurrent,
-                                         import_method::batch};
+                                         import_method::batch, import_method::pipeline,
+                                         import_method::copy};
 
 // Keeps what it is told.
 class rejected_list final : public rejected_sink {
@@ -58,6 +59,7 @@ public:
     std::unique_ptr<store_session> open_session() override {
         return std::make_unique<session>(*this, inner_.open_session());
     }
+    void ping() override { inner_.ping(); }
 
     std::atomic<std::size_t> committed{0};
     std::atomic<std::size_t> calls{0};

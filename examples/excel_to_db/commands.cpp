@@ -15,7 +15,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "store/sqlite_store.hpp"
+#include "store/open_store.hpp"
 #include "workbook/error.hpp"
 
 namespace excel_to_db {
@@ -29,7 +29,7 @@ std::string explain(const std::exception_ptr& failure, const import_command& com
     } catch (const workbook_error& error) {
         return fmt::format("{}: {}", command.file.string(), error.what());
     } catch (const store_error& error) {
-        return fmt::format("database {}: {}", command.db.string(), error.what());
+        return fmt::format("database {}: {}", shown_store(command.db), error.what());
     } catch (const std::exception& error) {
         return error.what();
     }
@@ -48,6 +48,10 @@ std::string_view method_name(import_method method) {
             return "concurrent";
         case import_method::batch:
             break;
+        case import_method::pipeline:
+            return "pipeline";
+        case import_method::copy:
+            return "copy";
     }
     return "batch";
 }
@@ -56,7 +60,7 @@ void print_summary(const import_command& command, const importer& job,
                    const import_report& report) {
     const import_stats& stats = report.stats;
     fmt::print("{}, sheet \"{}\" -> {} ({})\n", command.file.string(), job.sheet_name(),
-               command.db.string(), method_name(command.options.method));
+               shown_store(command.db), method_name(command.options.method));
     fmt::print("  total    {:>10}\n", stats.total_records());
     fmt::print("  success  {:>10}\n", stats.success_count);
     fmt::print("  errors   {:>10}\n", stats.error_count);
@@ -123,7 +127,7 @@ int import_file(const runnel::context& ctx, const import_command& command) {
     // 1. Everything that can be refused is refused before anything is written.
     std::unique_ptr<importer> job;
     std::unique_ptr<rejected_csv> rejected;
-    std::unique_ptr<sqlite_store> db;
+    std::unique_ptr<store> db;
     try {
         job = std::make_unique<importer>(ctx, command.file, command.options);
         if (!command.errors.empty()) {
@@ -132,8 +136,7 @@ int import_file(const runnel::context& ctx, const import_command& command) {
             }
             rejected = std::make_unique<rejected_csv>(command.errors);
         }
-        db = std::make_unique<sqlite_store>(command.db, command.on_conflict,
-                                            [&ctx] { return static_cast<bool>(ctx.err()); });
+        db = open_store(ctx, command.db, command.on_conflict, command.options.workers);
     } catch (...) {
         if (ctx.err()) {
             if (command.json) fmt::print("{}\n", to_json({}));

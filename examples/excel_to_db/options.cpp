@@ -14,6 +14,8 @@ const std::map<std::string, import_method> methods = {
     {"sequential", import_method::sequential},
     {"concurrent", import_method::concurrent},
     {"batch", import_method::batch},
+    {"pipeline", import_method::pipeline},
+    {"copy", import_method::copy},
 };
 const std::map<std::string, conflict_rule> rules = {
     {"none", conflict_rule::none},
@@ -24,7 +26,8 @@ const std::map<std::string, conflict_rule> rules = {
 
 void add_reading_options(CLI::App& app, import_options& options) {
     app.add_option("--sheet", options.sheet, "sheet by name or number (default: first visible)");
-    app.add_option("--workers", options.workers, "goroutines of the concurrent method")
+    app.add_option("--workers", options.workers,
+                   "goroutines of the concurrent method, and connections to a server at most")
         ->capture_default_str()
         ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}));
     app.add_option("--batch-size", options.batch_size, "rows in one INSERT of the batch method")
@@ -39,7 +42,7 @@ void add_reading_options(CLI::App& app, import_options& options) {
 }  // namespace
 
 any_command parse_options(int argc, const char* const* argv) {
-    CLI::App app("Imports business listings from an Excel sheet into a SQLite database.",
+    CLI::App app("Imports business listings from an Excel sheet into SQLite or PostgreSQL.",
                  "excel_to_db");
     app.require_subcommand(1);
     app.footer(
@@ -59,8 +62,13 @@ any_command parse_options(int argc, const char* const* argv) {
     import_command import;
     CLI::App* on_import = app.add_subcommand("import", "import a workbook into a database");
     on_import->add_option("file", import.file, "the workbook (.xlsx)")->required();
-    on_import->add_option("--db", import.db, "the SQLite database, created if missing")->required();
-    on_import->add_option("--method", import.options.method, "sequential, concurrent or batch")
+    on_import
+        ->add_option("--db", import.db,
+                     "an SQLite file, made if missing, or postgres://user@host/database")
+        ->required();
+    on_import
+        ->add_option("--method", import.options.method,
+                     "sequential, concurrent, batch, pipeline or copy")
         ->transform(CLI::CheckedTransformer(methods, CLI::ignore_case))
         ->default_str("batch");
     add_reading_options(*on_import, import.options);
@@ -82,6 +90,9 @@ any_command parse_options(int argc, const char* const* argv) {
     on_compare->add_option("file", compare.file, "the workbook (.xlsx)")->required();
     on_compare->add_option("--folder", compare.folder,
                            "where the databases are made (default: the temporary folder)");
+    on_compare->add_option(
+        "--db", compare.db,
+        "compare on this PostgreSQL server (postgres://…), in schemas of their own");
     on_compare->add_option("--rounds", compare.rounds, "measure so many times, show the medians")
         ->capture_default_str()
         ->check(CLI::Range(1U, 1000U));

@@ -20,7 +20,7 @@ struct generate_command {
 
 struct import_command {
     std::filesystem::path file;
-    std::filesystem::path db;
+    std::string db;                // a file, or postgres://…
     std::filesystem::path errors;  // empty: rejected rows are only counted and shown
     import_options options;
     conflict_rule on_conflict = conflict_rule::none;
@@ -31,6 +31,7 @@ struct import_command {
 struct compare_command {
     std::filesystem::path file;
     std::filesystem::path folder;  // for the databases; empty: the system's temporary folder
+    std::string db;                // a PostgreSQL server instead
     import_options options;
     unsigned rounds = 1;
 };

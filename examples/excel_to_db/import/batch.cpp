@@ -1,4 +1,4 @@
-// examples/excel_to_db/import/batch.cpp — INSERTs of a hundred rows; a bad one sinks no other.
+// examples/excel_to_db/import/batch.cpp — a hundred rows at a time; a bad one sinks no other.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   reader ─ batches ─▶ writer 1..N ─ outcomes ─▶ collector (the calling goroutine)
@@ -17,6 +17,14 @@ namespace excel_to_db {
 namespace {
 
 constexpr std::size_t queued_batches = 16;
+// By COPY, which has no parameters: more rows, and fewer of those batches at once.
+constexpr std::size_t copied_rows = 2'000;
+constexpr std::size_t queued_copies = 4;
+
+bool copies(const import_task& task) { return task.options.method == import_method::copy; }
+std::size_t queue_limit(const import_task& task) {
+    return copies(task) ? queued_copies : queued_batches;
+}
 
 // Stores batches and says what has become of their rows, as far as they have been settled.
 class batch_writer {
@@ -66,7 +74,15 @@ private:
     static constexpr std::size_t bisect_limit = 3;
 
     bool insert_all(std::span<const business> rows) {
-        return rows.empty() || !session_.insert_all(rows, task_.options.batch_size);
+        if (rows.empty()) return true;
+        switch (task_.options.method) {
+            case import_method::pipeline:
+                return !session_.insert_pipelined(rows);
+            case import_method::copy:
+                return !session_.load(rows);
+            default:
+                return !session_.insert_all(rows, task_.options.batch_size);
+        }
     }
 
     // `sources` are the sheet rows that `rows` were made from.
@@ -122,7 +138,7 @@ void write_batches(const import_task& task, const runnel::recv_chan<piece>& batc
         std::vector<piece> group;
         group.push_back(std::move(*first));
         // Among bad rows a commit for several batches would only fail.
-        while (writer.clean() && group.size() < queued_batches) {
+        while (writer.clean() && group.size() < queue_limit(task)) {
             auto more = batches.try_recv();
             if (!more) break;
             group.push_back(std::move(*more));
@@ -134,13 +150,14 @@ void write_batches(const import_task& task, const runnel::recv_chan<piece>& batc
 }  // namespace
 
 void import_in_batches(const import_task& task) {
-    const auto batches = runnel::make_chan<piece>(queued_batches);
+    const auto batches = runnel::make_chan<piece>(queue_limit(task));
     const auto outcomes = runnel::make_chan<outcome>(queued_batches);
 
     runnel::wait_group writers;
     runnel::wait_group others;
     others.go([&] {
-        read_pieces(task, batches, task.options.batch_size, [&](sheet_row row, piece& batch) {
+        const std::size_t size = copies(task) ? copied_rows : task.options.batch_size;
+        read_pieces(task, batches, size, [&](sheet_row row, piece& batch) {
             if (auto fault = task.find_fault(row)) {
                 batch.rejected.push_back({std::move(*fault), std::move(row)});
             } else {
@@ -148,7 +165,7 @@ void import_in_batches(const import_task& task) {
             }
         });
     });
-    for (std::size_t i = 0; i < task.writers(); ++i) {
+    for (std::size_t i = 0; i < task.bulk_writers(); ++i) {
         writers.go([&] { task.run.guard([&] { write_batches(task, batches, outcomes); }); });
     }
     others.go([&] {

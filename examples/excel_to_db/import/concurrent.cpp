@@ -1,15 +1,17 @@
-// examples/excel_to_db/import/concurrent.cpp — workers whose rows are committed in groups.
+// examples/excel_to_db/import/concurrent.cpp — workers, each with its own rows to store.
 // SPDX-License-Identifier: BSL-1.0
+//
+//   reader ─ jobs ─▶ worker 1..N ─ rows ─▶ connection 1..N ─▶ database
+//                      └─ outcomes ─▶ collector (the calling goroutine)
+//
+//   A worker takes a few rows, checks them, stores one after the other, each with a commit of its
+//   own, and goes on. But a database with a single writer makes N connections wait for each other.
+//   There, one writer takes whatever the workers have queued, commits it together, and answers
+//   each: while it waits for the disk, the next group forms.
 //
 //   reader ─ jobs ─▶ worker 1..N ─ writes ─▶ writer ─▶ database
 //                      │    ▲──── answers ─────┘
-//                      └─ outcomes ─▶ collector (the calling goroutine)
-//
-//   A worker takes a few rows, checks them, sends them to the writer, and goes on when they are
-//   committed: what it would do with a connection of its own. But a database with a single writer
-//   makes N connections wait for each other. Here the writer takes whatever the workers have
-//   queued, commits it together, and answers each: while it waits for the disk, the next group
-//   forms.
+//                      └─ outcomes ─▶ collector
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/wait_group.hpp>
@@ -32,10 +34,10 @@ struct write_request {
     runnel::send_chan<answer> reply;
 };
 
+// `store(rows)` returns their answers.
+template <class Store>
 void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
-          const runnel::send_chan<write_request>& writes,
-          const runnel::send_chan<outcome>& outcomes) {
-    const auto reply = runnel::make_chan<answer>(1);
+          const runnel::send_chan<outcome>& outcomes, Store store) {
     std::vector<business> rows;
     std::vector<sheet_row*> sources;
     while (auto job = jobs.recv(task.run.context())) {
@@ -51,22 +53,51 @@ void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
             }
         }
 
-        const auto& ctx = task.run.context();
-        if (!rows.empty() && writes.send(ctx, {rows, reply}) == runnel::op_status::ok) {
-            // Waited for even if the import is stopped now: only the writer knows whether the
-            // rows are committed.
-            answer answers = reply.recv().value();
-            for (std::size_t i = 0; i < answers.size(); ++i) {
-                if (answers[i]) {
-                    result.rejected.push_back({std::move(*answers[i]), std::move(*sources[i])});
-                } else {
-                    ++result.committed;
-                }
+        answer answers = store(std::span<const business>(rows));
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            if (answers[i]) {
+                result.rejected.push_back({std::move(*answers[i]), std::move(*sources[i])});
+            } else {
+                ++result.committed;
             }
         }
         sort_rejected(result);
         outcomes.send(std::move(result));
     }
+}
+
+// ---- 1. a connection for each worker ----
+
+void work_alone(const import_task& task, const runnel::recv_chan<piece>& jobs,
+                const runnel::send_chan<outcome>& outcomes) {
+    const auto session = task.db.open_session();
+    work(task, jobs, outcomes, [&](std::span<const business> rows) {
+        answer answers;
+        task.run.guard([&] {
+            for (const business& row : rows) {
+                if (task.run.stopped()) break;
+                answers.push_back(session->insert(row));
+            }
+        });
+        return answers;
+    });
+}
+
+// ---- 2. one writer for all ----
+
+void work_for_writer(const import_task& task, const runnel::recv_chan<piece>& jobs,
+                     const runnel::send_chan<write_request>& writes,
+                     const runnel::send_chan<outcome>& outcomes) {
+    const auto reply = runnel::make_chan<answer>(1);
+    work(task, jobs, outcomes, [&](std::span<const business> rows) {
+        if (rows.empty()) return answer();
+        if (writes.send(task.run.context(), {rows, reply}) != runnel::op_status::ok) {
+            return answer();
+        }
+        // Waited for even if the import is stopped now: only the writer knows whether the rows
+        // are committed.
+        return reply.recv().value();
+    });
 }
 
 // Answers every request, whatever happens.
@@ -128,11 +159,18 @@ void import_concurrently(const import_task& task) {
         read_pieces(task, jobs, rows_per_job,
                     [](sheet_row row, piece& job) { job.rows.push_back(std::move(row)); });
     });
-    for (std::size_t i = 0; i < task.writers(); ++i) {
-        others.go([&] { write_groups(task, writes); });
-    }
-    for (std::size_t i = 0; i < task.options.workers; ++i) {
-        workers.go([&] { task.run.guard([&] { work(task, jobs, writes, outcomes); }); });
+    const bool alone = task.db.useful_sessions() > 1;
+    if (!alone) others.go([&] { write_groups(task, writes); });
+    for (std::size_t i = 0; i < (alone ? task.writers() : task.options.workers); ++i) {
+        workers.go([&] {
+            task.run.guard([&] {
+                if (alone) {
+                    work_alone(task, jobs, outcomes);
+                } else {
+                    work_for_writer(task, jobs, writes, outcomes);
+                }
+            });
+        });
     }
     others.go([&] {
         workers.wait();

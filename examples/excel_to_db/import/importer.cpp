@@ -84,6 +84,8 @@ import_report importer::run(const runnel::context& ctx, store& db, rejected_sink
                 import_concurrently(task);
                 break;
             case import_method::batch:
+            case import_method::pipeline:
+            case import_method::copy:
                 import_in_batches(task);
                 break;
         }

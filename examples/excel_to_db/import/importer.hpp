@@ -26,7 +26,13 @@
 
 namespace excel_to_db {
 
-enum class import_method { sequential, concurrent, batch };
+enum class import_method {
+    sequential,  // one row after the other
+    concurrent,  // one row at a time by each of many workers
+    batch,       // many rows by one INSERT
+    pipeline,    // one INSERT a row, many under way at once
+    copy,        // the database's own way for many rows
+};
 
 struct import_options {
     import_method method = import_method::batch;

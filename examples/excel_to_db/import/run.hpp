@@ -134,6 +134,9 @@ struct import_task {
         return excel_to_db::find_fault(row, columns, options.checks);
     }
     std::size_t writers() const { return std::min(options.workers, db.useful_sessions()); }
+    std::size_t bulk_writers() const {
+        return std::min(options.workers, db.useful_bulk_sessions());
+    }
 };
 
 /// The reader of the methods that read while others write: cuts the sheet into pieces of `size`
@@ -168,9 +171,9 @@ void read_pieces(const import_task& task, const runnel::chan<piece>& pieces, std
 /// Puts the rejected rows into the sheet's order.
 void sort_rejected(outcome& result);
 
-// The three methods: each returns when all its goroutines have ended.
+// The methods: each returns when all its goroutines have ended.
 void import_sequentially(const import_task& task);
 void import_concurrently(const import_task& task);
-void import_in_batches(const import_task& task);
+void import_in_batches(const import_task& task);  // by batch, pipeline or copy
 
 }  // namespace excel_to_db

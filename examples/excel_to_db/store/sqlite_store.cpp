@@ -325,6 +325,13 @@ std::unique_ptr<store_session> sqlite_store::open_session() {
         [&] { return std::make_unique<sqlite_session>(file_, rule_, give_up_); });
 }
 
+void sqlite_store::ping() {
+    runnel::blocking([&] {
+        const connection db(file_, give_up_);
+        sqlite_statement(db.get(), "SELECT 1 FROM businesses LIMIT 1").step();
+    });
+}
+
 std::uint64_t sqlite_store::count_rows() {
     return runnel::blocking([&] {
         connection db(file_, give_up_);

@@ -23,6 +23,7 @@ public:
 
     std::size_t useful_sessions() const override { return 1; }
     std::unique_ptr<store_session> open_session() override;
+    void ping() override;
 
     /// How many rows the table holds.
     std::uint64_t count_rows();

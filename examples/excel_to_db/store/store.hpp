@@ -62,10 +62,21 @@ public:
     /// Stores the rows, `rows_per_statement` by one INSERT, with one commit: all of them, or none.
     virtual refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) = 0;
 
+    /// As insert_all with one row an INSERT, all of them under way at once where that is possible.
+    virtual refusal insert_pipelined(std::span<const business> rows) { return insert_all(rows, 1); }
+
+    /// As insert_all, in the fastest way that the database has.
+    virtual refusal load(std::span<const business> rows) {
+        return insert_all(rows, rows_of_a_load);
+    }
+
     /// Stores the rows one by one with one commit at the end; a refused row does not touch the
     /// others. One answer a row. If the database itself ends the transaction at a row, each row has
     /// a commit of its own, and a `store_error` brings the answers so far.
     virtual std::vector<refusal> insert_each(std::span<const business> rows) = 0;
+
+private:
+    static constexpr std::size_t rows_of_a_load = 1'000;
 };
 
 class store {
@@ -78,7 +89,13 @@ public:
     /// How many sessions get more done than one: 1 where the database has a single writer.
     virtual std::size_t useful_sessions() const = 0;
 
+    /// The same for sessions that store many rows at a time.
+    virtual std::size_t useful_bulk_sessions() const { return useful_sessions(); }
+
     virtual std::unique_ptr<store_session> open_session() = 0;
+
+    /// Asks whether the database answers; throws `store_error` if it does not.
+    virtual void ping() = 0;
 };
 
 }  // namespace excel_to_db

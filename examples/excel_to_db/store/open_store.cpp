@@ -1,0 +1,24 @@
+// examples/excel_to_db/store/open_store.cpp — which store a name means.
+// SPDX-License-Identifier: BSL-1.0
+#include "store/open_store.hpp"
+
+#include "store/pg_store.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace excel_to_db {
+
+std::unique_ptr<store> open_store(const runnel::context& ctx, const std::string& where,
+                                  conflict_rule rule, std::size_t connections) {
+    if (is_postgres_url(where)) {
+        return std::make_unique<pg_store>(ctx, where, rule,
+                                          pg_options{.connections = connections, .schema = {}});
+    }
+    return std::make_unique<sqlite_store>(where, rule,
+                                          [ctx] { return static_cast<bool>(ctx.err()); });
+}
+
+std::string shown_store(const std::string& where) {
+    return is_postgres_url(where) ? without_password(where) : where;
+}
+
+}  // namespace excel_to_db

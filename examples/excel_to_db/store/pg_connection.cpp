@@ -1,0 +1,356 @@
+// examples/excel_to_db/store/pg_connection.cpp — connecting, sending, and waiting for answers.
+// SPDX-License-Identifier: BSL-1.0
+#include "store/pg_connection.hpp"
+
+#include <sys/socket.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <runnel/blocking.hpp>
+#include <runnel/io.hpp>
+#include <utility>
+
+namespace excel_to_db {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// libpq keeps what is put into a COPY until it is told to send it.
+constexpr std::size_t copy_chunk = std::size_t{32} << 10;
+
+constexpr Oid text_type = 25;
+constexpr Oid timestamptz_type = 1184;
+
+// libpq's messages end with a newline, and may have several lines.
+std::string one_line(const char* message) {
+    std::string text = message != nullptr ? message : "";
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    std::erase(text, '\t');
+    return text.empty() ? "out of memory" : text;
+}
+
+std::string field(const PGresult* result, int code) {
+    const char* text = PQresultErrorField(result, code);
+    return text != nullptr ? text : "";
+}
+
+std::string message_of(const PGresult* result) {
+    std::string text = field(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (text.empty()) return one_line(PQresultErrorMessage(result));
+    if (const std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL); !detail.empty()) {
+        text += " (" + detail + ")";
+    }
+    return one_line(text.c_str());
+}
+
+bool is_error(const PGresult* result) {
+    switch (PQresultStatus(result)) {
+        case PGRES_FATAL_ERROR:
+        case PGRES_BAD_RESPONSE:
+        case PGRES_NONFATAL_ERROR:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+// ---- 1. what may go wrong, and values ----
+
+pg_failure::pg_failure(const PGresult* result)
+    : store_error(message_of(result)), state_(field(result, PG_DIAG_SQLSTATE)) {}
+
+bool pg_failure::is_refusal() const {
+    // Data that does not fit, a constraint, a trigger that raises, an index entry that is too long.
+    return state_.starts_with("22") || state_.starts_with("23") || state_ == "P0001" ||
+           state_ == "54000";
+}
+
+bool pg_failure::is_farewell() const {
+    return state_.empty() || state_.starts_with("08") || state_.starts_with("57P");
+}
+
+pg_time pg_now() {
+    constexpr auto epoch = std::chrono::sys_days(std::chrono::year{2000} / 1 / 1);
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now() -
+                                                                 epoch)
+        .count();
+}
+
+pg_parameters::pg_parameters(std::size_t expected) {
+    values_.reserve(expected);
+    lengths_.reserve(expected);
+    formats_.reserve(expected);
+    types_.reserve(expected);
+}
+
+void pg_parameters::add(std::string_view text) {
+    values_.push_back(text.empty() ? "" : text.data());  // a null pointer would be NULL
+    lengths_.push_back(static_cast<int>(text.size()));
+    formats_.push_back(1);
+    types_.push_back(text_type);
+}
+
+void pg_parameters::add(pg_time time) {
+    for (std::size_t i = 0; i < time_.size(); ++i) {
+        time_[i] = static_cast<char>(static_cast<std::uint64_t>(time) >> (56 - 8 * i));
+    }
+    values_.push_back(time_.data());
+    lengths_.push_back(static_cast<int>(time_.size()));
+    formats_.push_back(1);
+    types_.push_back(timestamptz_type);
+}
+
+std::uint64_t affected_rows(const PGresult* result) {
+    // The function reads only, but libpq declares it otherwise.
+    return std::strtoull(PQcmdTuples(const_cast<PGresult*>(result)), nullptr, 10);
+}
+
+std::string without_password(const std::string& url) {
+    const std::size_t scheme = url.find("://");
+    const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+    const std::size_t at = url.find('@', begin);
+    const std::size_t slash = url.find('/', begin);
+    std::string shown = url;
+    if (const std::size_t word = shown.find("password="); word != std::string::npos) {
+        shown.replace(word + 9,
+                      shown.find('&', word) == std::string::npos ? std::string::npos
+                                                                 : shown.find('&', word) - word - 9,
+                      "...");
+    }
+    const std::size_t colon = url.find(':', begin);
+    if (at != std::string::npos && colon < at && (slash == std::string::npos || at < slash)) {
+        shown.replace(colon + 1, at - colon - 1, "...");
+    }
+    return shown;
+}
+
+// ---- 2. connecting ----
+
+pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
+                             const std::string& label, std::chrono::nanoseconds patience)
+    : label_(label) {
+    const runnel::cancel_context limit = runnel::with_timeout(ctx, patience);
+    const std::array<const char*, 6> names = {
+        "dbname", "application_name", "client_encoding", "tcp_user_timeout", "gssencmode", nullptr};
+    const std::array<const char*, 6> values = {url.c_str(), label.c_str(), "UTF8",
+                                               "30000",     "disable",     nullptr};
+    // Names are resolved and small files read in there.
+    connection_ = runnel::blocking(
+        [&] { return PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1); });
+    if (connection_ == nullptr) throw pg_lost("out of memory");
+    // What the server remarks goes to standard error else.
+    PQsetNoticeReceiver(connection_, [](void*, const PGresult*) {}, nullptr);
+    try {
+        auto status =
+            PQstatus(connection_) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+        while (status != PGRES_POLLING_OK) {
+            if (status == PGRES_POLLING_FAILED) lose();
+            const int fd = PQsocket(connection_);
+            const runnel::op_status ready = status == PGRES_POLLING_READING
+                                                ? runnel::io::wait_readable(fd, limit)
+                                                : runnel::io::wait_writable(fd, limit);
+            if (ready != runnel::op_status::ok) throw pg_lost("no answer from the server");
+            // The next step may close it and make another with the same number.
+            runnel::io::forget(fd);
+            status = runnel::blocking([this] { return PQconnectPoll(connection_); });
+        }
+        if (PQsetnonblocking(connection_, 1) != 0) lose();
+        socket_ = PQsocket(connection_);
+    } catch (...) {
+        runnel::io::forget(PQsocket(connection_));
+        PQfinish(connection_);
+        throw;
+    }
+}
+
+pg_connection::~pg_connection() {
+    runnel::io::forget(PQsocket(connection_));
+    PQfinish(connection_);
+}
+
+bool pg_connection::is_well() const {
+    return PQstatus(connection_) == CONNECTION_OK &&
+           PQtransactionStatus(connection_) == PQTRANS_IDLE &&
+           PQpipelineStatus(connection_) == PQ_PIPELINE_OFF;
+}
+
+void pg_connection::lose() {
+    if (PQsocket(connection_) != socket_) runnel::io::forget(socket_);
+    throw pg_lost(one_line(PQerrorMessage(connection_)));
+}
+
+// ---- 3. waiting ----
+
+void pg_connection::wait_readable() {
+    runnel::io::wait_readable(socket_);
+    consume();
+}
+
+// libpq closes the socket by itself when it finds its end there.
+void pg_connection::consume() {
+    char byte = 0;
+    const ssize_t n = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) runnel::io::forget(socket_);
+    if (PQconsumeInput(connection_) == 0) lose();
+}
+
+void pg_connection::flush() {
+    for (;;) {
+        const int left = PQflush(connection_);
+        if (left < 0) lose();
+        if (left == 0) return;
+        // A server that cannot get rid of its answers does not read: take them, and look again.
+        runnel::io::wait_writable(socket_, std::chrono::steady_clock::now() + 20ms);
+        consume();
+    }
+}
+
+PGresult* pg_connection::next_result() {
+    while (PQisBusy(connection_) != 0) wait_readable();
+    PGresult* result = PQgetResult(connection_);
+    if (result == nullptr) return nullptr;
+    if (is_error(result) && PQstatus(connection_) != CONNECTION_OK) {
+        const pg_answer owner(result);
+        throw pg_lost(message_of(result));
+    }
+    return result;
+}
+
+void pg_connection::check_sent(int sent) {
+    if (sent != 1) lose();
+}
+
+// Reads one statement's results to their end; returns the last, or throws the first that is an error.
+pg_answer pg_connection::finish(const char* what) {
+    flush();
+    pg_answer last;
+    pg_answer failed;
+    while (PGresult* result = next_result()) {
+        last.reset(result);
+        if (is_error(result) && !failed) failed = std::move(last);
+    }
+    if (failed) {
+        const pg_failure failure(failed.get());
+        if (failure.is_farewell()) throw pg_lost(failure.what());
+        throw failure;
+    }
+    if (!last) throw pg_lost(std::string("no answer to ") + what);
+    return last;
+}
+
+// ---- 4. one statement ----
+
+pg_answer pg_connection::execute(const char* sql) {
+    check_sent(PQsendQuery(connection_, sql));
+    return finish(sql);
+}
+
+pg_answer pg_connection::execute(const char* sql, const pg_parameters& parameters) {
+    send(sql, parameters);
+    return finish(sql);
+}
+
+void pg_connection::prepare(const std::string& name, const std::string& sql,
+                            const pg_parameters& like) {
+    if (std::find(prepared_.begin(), prepared_.end(), name) != prepared_.end()) return;
+    check_sent(PQsendPrepare(connection_, name.c_str(), sql.c_str(),
+                             static_cast<int>(like.types_.size()), like.types_.data()));
+    finish("PREPARE");
+    prepared_.push_back(name);
+}
+
+pg_answer pg_connection::execute_prepared(const std::string& name,
+                                          const pg_parameters& parameters) {
+    send_prepared(name, parameters);
+    return finish(name.c_str());
+}
+
+// ---- 5. pipelines ----
+
+void pg_connection::begin_pipeline() { check_sent(PQenterPipelineMode(connection_)); }
+
+void pg_connection::send(const char* sql) {
+    check_sent(PQsendQueryParams(connection_, sql, 0, nullptr, nullptr, nullptr, nullptr, 0));
+}
+
+void pg_connection::send(const char* sql, const pg_parameters& parameters) {
+    check_sent(PQsendQueryParams(connection_, sql, static_cast<int>(parameters.values_.size()),
+                                 parameters.types_.data(), parameters.values_.data(),
+                                 parameters.lengths_.data(), parameters.formats_.data(), 0));
+}
+
+void pg_connection::send_prepared(const std::string& name, const pg_parameters& parameters) {
+    check_sent(PQsendQueryPrepared(
+        connection_, name.c_str(), static_cast<int>(parameters.values_.size()),
+        parameters.values_.data(), parameters.lengths_.data(), parameters.formats_.data(), 0));
+}
+
+void pg_connection::sync() {
+    check_sent(PQpipelineSync(connection_));
+    flush();
+}
+
+void pg_connection::request_answers() {
+    check_sent(PQsendFlushRequest(connection_));
+    flush();
+}
+
+pg_answer pg_connection::answer() {
+    pg_answer result(next_result());
+    if (!result) throw pg_lost("an answer is missing");
+    if (is_error(result.get()) && pg_failure(result.get()).is_farewell()) {
+        throw pg_lost(message_of(result.get()));
+    }
+    const pg_answer end(next_result());
+    if (end) throw pg_lost("an answer too many");
+    return result;
+}
+
+void pg_connection::read_sync() {
+    const pg_answer result(next_result());
+    if (!result || PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC) {
+        throw pg_lost("the answers do not end where they should");
+    }
+}
+
+void pg_connection::end_pipeline() { check_sent(PQexitPipelineMode(connection_)); }
+
+// ---- 6. COPY ----
+
+void pg_connection::begin_copy(const char* sql) {
+    check_sent(PQsendQuery(connection_, sql));
+    flush();
+    const pg_answer result(next_result());
+    if (!result) throw pg_lost("no answer to COPY");
+    if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
+        unflushed_ = 0;
+        return;
+    }
+    const pg_failure failure(result.get());
+    while (PGresult* more = next_result()) PQclear(more);
+    throw failure;
+}
+
+void pg_connection::put(std::string_view data) {
+    if (PQputCopyData(connection_, data.data(), static_cast<int>(data.size())) != 1) lose();
+    unflushed_ += data.size();
+    if (unflushed_ < copy_chunk) return;
+    unflushed_ = 0;
+    flush();
+}
+
+pg_answer pg_connection::end_copy() {
+    check_sent(PQputCopyEnd(connection_, nullptr));
+    return finish("COPY");
+}
+
+void pg_connection::roll_back() {
+    const auto status = PQtransactionStatus(connection_);
+    if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) execute("ROLLBACK");
+}
+
+}  // namespace excel_to_db

@@ -1,0 +1,146 @@
+// examples/excel_to_db/store/pg_connection.hpp — libpq without blocking: one connection to PostgreSQL.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   libpq's non-blocking interface tells which way its socket has to become ready; the goroutine parks until it is
+//   (runnel::io), so that one thread drives many connections.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <runnel/context.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace excel_to_db {
+
+/// The connection is gone, or cannot be made. Whether what was under way has been done is not known.
+class pg_lost : public store_error {
+public:
+    using store_error::store_error;
+};
+
+/// The server's answer to one statement: no.
+class pg_failure : public store_error {
+public:
+    explicit pg_failure(const PGresult* result);
+
+    /// The five characters of SQLSTATE.
+    const std::string& state() const { return state_; }
+
+    /// Whether it is the row's fault, the database being well.
+    bool is_refusal() const;
+    /// Whether the same may succeed when it is tried again: a deadlock, a conflict of transactions.
+    bool is_transient() const { return state_.starts_with("40"); }
+    /// Whether the server ends the connection, or does not take one for the moment.
+    bool is_farewell() const;
+
+private:
+    std::string state_;
+};
+
+struct clear_pg_answer {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+using pg_answer = std::unique_ptr<PGresult, clear_pg_answer>;
+
+/// Microseconds since 2000-01-01 UTC, as PostgreSQL counts.
+using pg_time = std::int64_t;
+pg_time pg_now();
+
+/// Parameters of a statement, in the binary format: texts are taken as they are. They, and this, must live until
+/// they are sent.
+class pg_parameters {
+public:
+    explicit pg_parameters(std::size_t expected = 0);
+
+    void add(std::string_view text);
+    /// At most one of a set.
+    void add(pg_time time);
+
+private:
+    friend class pg_connection;
+    std::vector<const char*> values_;
+    std::vector<int> lengths_;
+    std::vector<int> formats_;
+    std::vector<Oid> types_;
+    std::array<char, 8> time_{};
+};
+
+/// Used by one goroutine at a time. Everything throws `pg_lost` once the connection is broken.
+class pg_connection {
+public:
+    /// `url` as libpq takes it, `label` for pg_stat_activity. Waits for `patience`, or until `ctx` is done.
+    /// Throws `pg_lost` if there is no connection then, or none will be.
+    pg_connection(const runnel::context& ctx, const std::string& url, const std::string& label,
+                  std::chrono::nanoseconds patience);
+    pg_connection(const pg_connection&) = delete;
+    pg_connection& operator=(const pg_connection&) = delete;
+    ~pg_connection();
+
+    const std::string& label() const { return label_; }
+    bool is_well() const;
+
+    // ---- one statement: to its end, and throws `pg_failure` for the server's no ----
+
+    pg_answer execute(const char* sql);
+    pg_answer execute(const char* sql, const pg_parameters& parameters);
+    /// Prepares `sql` under `name`, if this connection has not done so.
+    void prepare(const std::string& name, const std::string& sql, const pg_parameters& like);
+    pg_answer execute_prepared(const std::string& name, const pg_parameters& parameters);
+
+    // ---- several under way at once; all between two syncs is one transaction ----
+
+    void begin_pipeline();
+    void send(const char* sql);
+    void send(const char* sql, const pg_parameters& parameters);
+    void send_prepared(const std::string& name, const pg_parameters& parameters);
+    void sync();
+    /// Asks for the answers so far, without an end of the transaction.
+    void request_answers();
+    /// The next statement's answer, whatever it is.
+    pg_answer answer();
+    /// To be read where sync() was called.
+    void read_sync();
+    void end_pipeline();
+
+    // ---- COPY … FROM STDIN ----
+
+    void begin_copy(const char* sql);
+    void put(std::string_view data);
+    /// Returns the server's answer.
+    pg_answer end_copy();
+
+    /// Leaves a transaction that is open.
+    void roll_back();
+
+private:
+    [[noreturn]] void lose();
+    void flush();
+    PGresult* next_result();
+    pg_answer finish(const char* what);
+    void check_sent(int sent);
+    void wait_readable();
+    void consume();
+
+    std::string label_;
+    PGconn* connection_ = nullptr;
+    int socket_ = -1;
+    std::vector<std::string> prepared_;
+    std::size_t unflushed_ = 0;  // bytes of COPY data
+};
+
+/// `url` without its password, for messages.
+std::string without_password(const std::string& url);
+
+/// How many rows a statement has stored.
+std::uint64_t affected_rows(const PGresult* result);
+
+}  // namespace excel_to_db

@@ -1,0 +1,74 @@
+// examples/excel_to_db/store/pg_pool.hpp — connections that are lent, checked and replaced.
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <runnel/chan.hpp>
+#include <runnel/context.hpp>
+#include <runnel/semaphore.hpp>
+#include <string>
+
+#include "store/pg_connection.hpp"
+
+namespace excel_to_db {
+
+/// At most so many connections at once; those given back wait for the next borrower. Thread-safe.
+class pg_pool {
+public:
+    /// Every wait for a connection ends when `ctx` is done. Connects to nothing yet.
+    pg_pool(runnel::context ctx, std::string url, std::size_t most);
+
+    /// One connection, given back by the destructor if it is well.
+    class lease {
+    public:
+        /// Waits while all are lent. If the server, which was there before, does not take a new one, tries for
+        /// `patience`, unless one is enough to know. Throws `pg_lost`.
+        explicit lease(pg_pool& pool, bool patiently = true);
+        lease(const lease&) = delete;
+        lease& operator=(const lease&) = delete;
+        ~lease();
+
+        pg_connection& operator*() const { return *connection_; }
+        pg_connection* operator->() const { return connection_.get(); }
+
+        /// After `pg_lost`: sees to it that the server does nothing more for the lost connection, and makes another.
+        /// Tries for `patience`; throws the last `pg_lost`.
+        void replace();
+
+    private:
+        friend class pg_pool;
+        pg_pool& pool_;
+        std::unique_ptr<pg_connection> connection_;
+    };
+
+    std::size_t size() const { return most_; }
+
+    /// `n` moments that this pool gives to nobody else; returns the first.
+    pg_time take_moments(std::size_t n);
+
+    static constexpr std::chrono::seconds patience{30};
+
+private:
+    struct idle_connection {
+        std::unique_ptr<pg_connection> connection;
+        std::chrono::steady_clock::time_point since;
+    };
+
+    std::unique_ptr<pg_connection> connect();
+    /// Ends the backend of the connection with this label, if any.
+    std::unique_ptr<pg_connection> connect_patiently(const std::string& ended_label);
+    static void end_backend(pg_connection& through, const std::string& label);
+
+    const runnel::context ctx_;
+    const std::string url_;
+    const std::size_t most_;
+    runnel::semaphore lent_;
+    runnel::chan<idle_connection> idle_;
+    std::atomic<pg_time> last_moment_{0};
+    std::atomic<bool> has_connected_{false};
+};
+
+}  // namespace excel_to_db

@@ -1,0 +1,681 @@
+// tests/excel_to_db_postgres_test.cpp — what a real PostgreSQL server is asked to do, refuses, and loses.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   Run by script/postgres run, which starts the server.
+#include <array>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <runnel/chan.hpp>
+#include <runnel/context.hpp>
+#include <runnel/net.hpp>
+#include <runnel/wait_group.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "excel_to_db_support.hpp"
+#include "import/importer.hpp"
+#include "sample.hpp"
+#include "store/open_store.hpp"
+#include "store/pg_store.hpp"
+#include "support/catch.hpp"
+#include "support/support.hpp"
+
+using namespace excel_to_db;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) {
+        throw std::runtime_error(std::string(name) + " is not set: use script/postgres run");
+    }
+    return value;
+}
+
+std::string server_url() { return environment("EXCEL_TO_DB_POSTGRES"); }
+
+// A schema of its own, gone at the end.
+class fresh_schema {
+public:
+    fresh_schema() {
+        static int count = 0;
+        name_ = "test_" + std::to_string(++count);
+        query("CREATE SCHEMA " + name_);
+    }
+    fresh_schema(const fresh_schema&) = delete;
+    fresh_schema& operator=(const fresh_schema&) = delete;
+    ~fresh_schema() { query("DROP SCHEMA " + name_ + " CASCADE"); }
+
+    std::unique_ptr<pg_store> open(conflict_rule rule = conflict_rule::none,
+                                   std::size_t connections = 8,
+                                   const std::string& url = server_url()) const {
+        return std::make_unique<pg_store>(runnel::background(), url, rule,
+                                          pg_options{.connections = connections, .schema = name_});
+    }
+
+    /// The first column of the first row; "" for NULL or no row.
+    std::string query(const std::string& sql) const {
+        pg_connection connection(runnel::background(), server_url(), "test", 20s);
+        connection.execute(("SET search_path = " + name_).c_str());
+        const pg_answer result = connection.execute(sql.c_str());
+        return PQntuples(result.get()) == 0 ? "" : PQgetvalue(result.get(), 0, 0);
+    }
+    std::string rows() const { return query("SELECT count(*) FROM businesses"); }
+    std::string names() const {
+        return query("SELECT string_agg(name, ',' ORDER BY id) FROM businesses");
+    }
+
+    // A table that refuses the name "bad".
+    void refuse_bad(const std::string& how) const {
+        const auto make_table = open();
+        query("CREATE FUNCTION " + name_ + ".refuse() RETURNS trigger LANGUAGE plpgsql AS " +
+              "$$ BEGIN IF NEW.name = 'bad' THEN " + how + " END IF; RETURN NEW; END $$");
+        query("CREATE TRIGGER refuse BEFORE INSERT ON businesses FOR EACH ROW EXECUTE FUNCTION " +
+              name_ + ".refuse()");
+    }
+
+private:
+    std::string name_;
+};
+
+void end_all_backends() {
+    pg_connection connection(runnel::background(), server_url(), "test", 20s);
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+        "application_name LIKE 'excel_to_db-%'");
+}
+
+business named(std::string_view name) {
+    business result;
+    result.fields = {name, "shop", "1", "a@b.c", "street", "town", "land", "web", "text"};
+    return result;
+}
+
+using store_rows = std::function<std::vector<refusal>(store_session&, std::span<const business>)>;
+
+std::vector<refusal> for_all(std::span<const business> rows, const refusal& one) {
+    return std::vector<refusal>(rows.size(), one);
+}
+
+// Every way to store rows, each answering for every row.
+struct way {
+    const char* name;
+    bool all_or_none;
+    store_rows call;
+};
+const std::array<way, 6>& ways() {
+    static const std::array<way, 6> all = {{
+        {"insert", false,
+         [](store_session& session, std::span<const business> rows) {
+             std::vector<refusal> answers;
+             for (const business& row : rows) answers.push_back(session.insert(row));
+             return answers;
+         }},
+        {"insert_all", true,
+         [](store_session& session, std::span<const business> rows) {
+             return for_all(rows, session.insert_all(rows, rows.size()));
+         }},
+        {"insert_all, three by three", true,
+         [](store_session& session, std::span<const business> rows) {
+             return for_all(rows, session.insert_all(rows, 3));
+         }},
+        {"insert_pipelined", true,
+         [](store_session& session, std::span<const business> rows) {
+             return for_all(rows, session.insert_pipelined(rows));
+         }},
+        {"load", true,
+         [](store_session& session, std::span<const business> rows) {
+             return for_all(rows, session.load(rows));
+         }},
+        {"insert_each", false,
+         [](store_session& session, std::span<const business> rows) {
+             return session.insert_each(rows);
+         }},
+    }};
+    return all;
+}
+
+}  // namespace
+
+// ---- 1. storing ----
+
+TEST_CASE("a new database has the guide's columns and indexes") {
+    const fresh_schema schema;
+    const auto db = schema.open();
+    CHECK(schema.query("SELECT string_agg(column_name, ',' ORDER BY ordinal_position) FROM "
+                       "information_schema.columns WHERE table_schema = current_schema()") ==
+          "id,name,category,phone,email,address,city,country,website,description,"
+          "created_at,updated_at,deleted_at");
+    CHECK(schema.query("SELECT string_agg(indexname, ',' ORDER BY indexname) FROM pg_indexes "
+                       "WHERE schemaname = current_schema()") ==
+          "businesses_pkey,idx_businesses_category,idx_businesses_city,idx_businesses_country,"
+          "idx_businesses_deleted_at,idx_businesses_email,idx_businesses_name");
+    CHECK(db->count_rows() == 0);
+    CHECK(db->useful_sessions() == 8);
+    CHECK_NOTHROW(db->ping());
+    CHECK_NOTHROW(schema.open());  // what is there already is left alone
+}
+
+TEST_CASE(
+    "rows are stored field by field and are committed when the call returns, whatever the way") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        const auto db = schema.open();
+        const auto session = db->open_session();
+        std::vector<business> rows(7, named("O'Neill; DROP TABLE \xE2\x82\xAC"));
+        for (business& row : rows) row.fields[1] = {};
+        CHECK(each.call(*session, rows) == std::vector<refusal>(7));
+        CHECK(schema.rows() == "7");
+        CHECK(schema.query(
+                  "SELECT DISTINCT concat_ws('|', name, category, phone, email, address, city, "
+                  "country, website, description) FROM businesses") ==
+              "O'Neill; DROP TABLE \xE2\x82\xAC||1|a@b.c|street|town|land|web|text");
+        CHECK(schema.query("SELECT bool_and(created_at = updated_at AND deleted_at IS NULL AND "
+                           "abs(extract(epoch FROM now() - created_at)) < 600) FROM businesses") ==
+              "t");
+    }
+}
+
+TEST_CASE("thousands of rows go by one call") {
+    const fresh_schema schema;
+    const auto db = schema.open();
+    const auto session = db->open_session();
+    const std::vector<business> rows(max_batch_size + 1, named("x"));
+    std::uint64_t expected = 0;
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const auto answers = each.call(*session, rows);
+        CHECK(answers == std::vector<refusal>(rows.size()));
+        expected += rows.size();
+        CHECK(db->count_rows() == expected);
+    }
+    CHECK_FALSE(session->insert_all(rows, max_batch_size));
+    CHECK(db->count_rows() == expected + rows.size());
+}
+
+TEST_CASE("no rows are stored without a question") {
+    const fresh_schema schema;
+    const auto db = schema.open();
+    const auto session = db->open_session();
+    CHECK_FALSE(session->insert_all({}, 100));
+    CHECK_FALSE(session->insert_pipelined({}));
+    CHECK_FALSE(session->load({}));
+    CHECK(session->insert_each({}).empty());
+    CHECK(db->count_rows() == 0);
+}
+
+// ---- 2. refusals ----
+
+TEST_CASE("a row that the database refuses takes all with it, or only itself, as asked") {
+    struct {
+        const char* how;
+        const char* reason;
+    } const cases[] = {{"RAISE EXCEPTION 'no';", "no"},
+                       {"RETURN NULL;", "the database ignored the row"}};
+    for (const auto& [how, reason] : cases) {
+        for (const way& each : ways()) {
+            INFO(how << " " << each.name);
+            const fresh_schema schema;
+            schema.refuse_bad(how);
+            const auto db = schema.open();
+            const auto session = db->open_session();
+            const std::vector<business> rows = {named("a"), named("bad"), named("c"), named("d")};
+            const auto answers = each.call(*session, rows);
+            if (each.all_or_none) {
+                CHECK(answers == std::vector<refusal>(4, reason));
+                CHECK(schema.rows() == "0");
+            } else {
+                CHECK(answers ==
+                      std::vector<refusal>{std::nullopt, reason, std::nullopt, std::nullopt});
+                CHECK(schema.names() == "a,c,d");
+            }
+            CHECK_FALSE(session->insert(rows[0]));  // the session is as good as before
+        }
+    }
+}
+
+TEST_CASE("texts that PostgreSQL cannot hold are refused, not failures") {
+    const std::string no_utf8 = "caf\xE9";
+    const std::string with_nul("a\0b", 3);
+    std::string too_long(30'000, ' ');  // for an index; compression would make it short
+    std::uint32_t state = 1;
+    for (char& c : too_long) {
+        state = state * 1664525U + 1013904223U;
+        c = static_cast<char>('!' + (state >> 16) % 90);
+    }
+    for (const std::string& text : {no_utf8, with_nul, too_long}) {
+        for (const way& each : ways()) {
+            INFO(each.name << " " << text.substr(0, 5));
+            const fresh_schema schema;
+            const auto db = schema.open();
+            const auto session = db->open_session();
+            const std::vector<business> rows = {named("a"), named(text), named("c")};
+            const auto answers = each.call(*session, rows);
+            REQUIRE(answers.size() == 3);
+            CHECK(answers[1]);
+            CHECK(answers[0].has_value() == each.all_or_none);
+            CHECK(schema.rows() == (each.all_or_none ? "0" : "2"));
+        }
+    }
+}
+
+TEST_CASE("a constraint that is checked at the commit refuses all rows of the transaction") {
+    const fresh_schema schema;
+    const auto db = schema.open();
+    schema.query(
+        "ALTER TABLE businesses ADD CONSTRAINT one_name UNIQUE (name) DEFERRABLE INITIALLY "
+        "DEFERRED");
+    const auto session = db->open_session();
+    const std::vector<business> rows = {named("a"), named("a")};
+    CHECK(session->insert_all(rows, 1));
+    CHECK(session->insert_pipelined(rows));
+    CHECK(session->load(rows));
+    CHECK(schema.rows() == "0");
+    CHECK_FALSE(session->insert(rows[0]));
+    CHECK(session->insert(rows[1]));
+    CHECK(schema.rows() == "1");
+}
+
+TEST_CASE("a table that is gone is a failure") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        const auto db = schema.open();
+        const auto session = db->open_session();
+        schema.query("DROP TABLE businesses");
+        const std::vector<business> rows = {named("a"), named("b")};
+        CHECK_THROWS_WITH(each.call(*session, rows), Catch::Contains("businesses"));
+    }
+}
+
+// ---- 3. conflicts ----
+
+TEST_CASE(
+    "rows whose key is stored are left out, used for an update, or refused, as the rule says") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        business changed = named("a");
+        changed.fields[5] = "other town";
+        const std::vector<business> rows = {named("b"), changed, named("c"), named("c")};
+        {
+            const fresh_schema schema;
+            const auto db = schema.open(conflict_rule::skip);
+            CHECK(db->useful_sessions() == 1);
+            const auto session = db->open_session();
+            CHECK_FALSE(session->insert(named("a")));
+            CHECK(each.call(*session, rows) == std::vector<refusal>(4));
+            CHECK(schema.names() == "a,b,c");
+            CHECK(schema.query("SELECT city FROM businesses WHERE name = 'a'") == "town");
+        }
+        {
+            const fresh_schema schema;
+            const auto db = schema.open(conflict_rule::update);
+            const auto session = db->open_session();
+            CHECK_FALSE(session->insert(named("a")));
+            CHECK(each.call(*session, rows) == std::vector<refusal>(4));
+            CHECK(schema.names() == "a,b,c");
+            CHECK(schema.query("SELECT city FROM businesses WHERE name = 'a'") == "other town");
+            CHECK(schema.query("SELECT string_agg(name, ',') FROM businesses WHERE updated_at > "
+                               "created_at") == "a");
+        }
+        {
+            const fresh_schema schema;
+            const auto db = schema.open(conflict_rule::error);
+            const auto session = db->open_session();
+            CHECK_FALSE(session->insert(named("a")));
+            const auto answers = each.call(*session, rows);
+            REQUIRE(answers.size() == 4);
+            CHECK(answers[1] == "name, phone and email are those of the stored business 1");
+            CHECK(schema.names() == (each.all_or_none ? "a" : "a,b,c"));
+        }
+    }
+}
+
+TEST_CASE("importers at the same time store a key once") {
+    const fresh_schema schema;
+    test::on_workers([&] {
+        schema.open();
+        schema.query("TRUNCATE businesses");
+        const std::vector<business> rows = {named("a"), named("b"), named("c"), named("d")};
+        runnel::wait_group importers;
+        for (int i = 0; i < 6; ++i) {
+            importers.go([&, i] {
+                const auto db = schema.open(conflict_rule::skip);
+                const auto session = db->open_session();
+                if (i % 2 == 0) {
+                    session->insert_all(rows, 100);
+                } else {
+                    session->insert_each(rows);
+                }
+            });
+        }
+        importers.wait();
+    });
+    CHECK(schema.query("SELECT string_agg(name, ',' ORDER BY name) FROM businesses") == "a,b,c,d");
+}
+
+// ---- 4. losses ----
+
+TEST_CASE("a connection that was ended while nobody used it is replaced") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        const auto db = schema.open();
+        const auto session = db->open_session();
+        end_all_backends();
+        const std::vector<business> rows = {named("a"), named("b"), named("c"), named("d")};
+        CHECK(each.call(*session, rows) == std::vector<refusal>(4));
+        CHECK(schema.names() == "a,b,c,d");
+    }
+    const fresh_schema schema;
+    const auto db = schema.open();
+    {
+        const auto give_back = db->open_session();
+    }
+    end_all_backends();
+    CHECK_THROWS_AS(db->ping(), store_error);  // said, and the connection is thrown away
+    CHECK_NOTHROW(db->ping());
+}
+
+namespace {
+
+// Passes bytes on in both directions, until so many times `word` has gone to the server: then it breaks off both
+// connections, before the server's answer to it comes through.
+class breaking_proxy {
+public:
+    breaking_proxy(std::string word, int occurrence)
+        : word_(std::move(word)), left_(occurrence), listener_(runnel::net::listen("127.0.0.1:0")) {
+        goroutines_.go([this] { accept(); });
+    }
+    breaking_proxy(const breaking_proxy&) = delete;
+    breaking_proxy& operator=(const breaking_proxy&) = delete;
+    ~breaking_proxy() {
+        listener_.close();
+        goroutines_.wait();
+    }
+
+    std::string url() const {
+        return "postgres://postgres@" + listener_.local_endpoint().to_string() + "/postgres";
+    }
+    bool has_broken() const { return left_ <= 0; }
+
+private:
+    void accept() {
+        const std::string target =
+            "unix:" + environment("EXCEL_TO_DB_POSTGRES_FOLDER") + "/.s.PGSQL.5432";
+        for (;;) {
+            std::error_code error;
+            auto client = std::make_shared<runnel::net::stream>(listener_.accept(error));
+            if (error) return;
+            auto server = std::make_shared<runnel::net::stream>(runnel::net::dial(target));
+            goroutines_.go([this, client, server] { carry(*client, *server, true); });
+            goroutines_.go([this, client, server] { carry(*server, *client, false); });
+        }
+    }
+
+    void carry(runnel::net::stream& from, runnel::net::stream& to, bool to_server) {
+        std::array<char, 16384> buffer;
+        std::error_code error;
+        for (;;) {
+            const std::size_t n = from.read_some(std::as_writable_bytes(std::span(buffer)), error);
+            if (error || n == 0) break;
+            const std::string_view bytes(buffer.data(), n);
+            to.write(bytes, error);
+            if (to_server && bytes.find(word_) != std::string_view::npos && --left_ == 0) break;
+        }
+        from.close(error);  // so may the other direction
+        to.close(error);
+    }
+
+    const std::string word_;
+    std::atomic<int> left_;
+    runnel::net::listener listener_;
+    runnel::wait_group goroutines_;
+};
+
+}  // namespace
+
+TEST_CASE("a connection that breaks while rows are on their way doubles none and loses none") {
+    struct {
+        const char* word;  // in what is sent last before the connection breaks
+        int occurrence;
+    } const moments[] = {{"bravo", 1}, {"COMMIT", 1}, {"COMMIT", 2}, {"delta", 1}};
+    for (const auto& moment : moments) {
+        for (const way& each : ways()) {
+            INFO(each.name << ", " << moment.word << " " << moment.occurrence);
+            const fresh_schema schema;
+            runnel::run([&] {
+                breaking_proxy proxy(moment.word, moment.occurrence);
+                {
+                    const auto db = schema.open(conflict_rule::none, 2, proxy.url());
+                    const auto session = db->open_session();
+                    const std::vector<business> rows = {named("alpha"), named("bravo"),
+                                                        named("charlie"), named("delta")};
+                    CHECK(each.call(*session, rows) == std::vector<refusal>(4));
+                    CHECK_FALSE(session->insert(named("echo")));
+                }
+                CHECK((proxy.has_broken() || std::string(moment.word) == "COMMIT"));
+            });
+            CHECK(schema.names() == "alpha,bravo,charlie,delta,echo");
+        }
+    }
+}
+
+TEST_CASE("what was refused is known though the connection broke") {
+    const fresh_schema schema;
+    schema.refuse_bad("RETURN NULL;");
+    runnel::run([&] {
+        breaking_proxy proxy("COMMIT", 2);  // the first is that of the table's making
+        const auto db = schema.open(conflict_rule::none, 2, proxy.url());
+        const auto session = db->open_session();
+        const std::vector<business> rows = {named("a"), named("bad"), named("c")};
+        const auto answers = session->insert_each(rows);
+        REQUIRE(answers.size() == 3);
+        CHECK_FALSE(answers[0]);
+        CHECK(answers[1]);
+        CHECK_FALSE(answers[2]);
+        CHECK(proxy.has_broken());
+    });
+    CHECK(schema.names() == "a,c");
+}
+
+// ---- 5. the pool ----
+
+TEST_CASE("no more connections are open than may be") {
+    const fresh_schema schema;
+    test::on_workers([&] {
+        const auto db = schema.open(conflict_rule::none, 3);
+        runnel::wait_group users;
+        std::atomic<int> most{0};
+        for (int i = 0; i < 12; ++i) {
+            users.go([&] {
+                const auto session = db->open_session();
+                const int open = std::stoi(
+                    schema.query("SELECT count(*) FROM pg_stat_activity WHERE application_name "
+                                 "LIKE 'excel_to_db-%'"));
+                int seen = most;
+                while (open > seen && !most.compare_exchange_weak(seen, open)) {
+                }
+                session->insert(named("x"));
+            });
+        }
+        users.wait();
+        CHECK(most <= 3);
+    });
+    CHECK(schema.rows() == std::to_string(12 * test::worker_counts().size()));
+}
+
+TEST_CASE("whoever waits for a connection goes when the context is done") {
+    const fresh_schema schema;
+    runnel::run([&] {
+        auto ctx = runnel::with_cancel(runnel::background());
+        pg_pool pool(ctx, server_url(), 1);
+        const pg_pool::lease held(pool);
+        const auto said = runnel::make_chan<std::string>(1);
+        runnel::go([&pool, said] {
+            said.send(test::message_of([&] { const pg_pool::lease second(pool); }));
+        });
+        ctx.cancel();
+        CHECK(said.recv() == "interrupted");
+    });
+    CHECK(schema.query("SELECT 1") == "1");
+}
+
+TEST_CASE("a server that is not there, or says nothing, is told in one line") {
+    const auto open = [](const std::string& url) {
+        return test::message_of(
+            [&] { open_store(runnel::background(), url, conflict_rule::none, 1); });
+    };
+    CHECK_THAT(open("postgres:///postgres?host=/nowhere/at/all"),
+               Catch::Contains("/nowhere/at/all"));
+    CHECK_THAT(open("postgres:///no_such_database?user=postgres&host=" +
+                    environment("EXCEL_TO_DB_POSTGRES_FOLDER")),
+               Catch::Contains("no_such_database"));
+    CHECK_THAT(open("postgres://[broken"), !Catch::Equals(""));
+    runnel::run([&] {
+        auto silent = runnel::net::listen("127.0.0.1:0");
+        auto ctx = runnel::with_timeout(runnel::background(), 50ms);
+        CHECK(test::message_of([&] {
+                  open_store(ctx, "postgres://a@" + silent.local_endpoint().to_string() + "/a",
+                             conflict_rule::none, 1);
+              }) == "no answer from the server");
+    });
+}
+
+TEST_CASE("a password is not shown") {
+    CHECK(shown_store("postgres://joe:secret@host:5432/db") == "postgres://joe:...@host:5432/db");
+    CHECK(shown_store("postgres://joe@host/db?password=secret&x=y") ==
+          "postgres://joe@host/db?password=...&x=y");
+    CHECK(shown_store("postgres://joe@host/db?password=secret") ==
+          "postgres://joe@host/db?password=...");
+    CHECK(shown_store("postgres://joe@[::1]:5432/db") == "postgres://joe@[::1]:5432/db");
+    CHECK(shown_store("postgres:///db") == "postgres:///db");
+    CHECK(shown_store("file.db") == "file.db");
+}
+
+// ---- 6. whole imports ----
+
+namespace {
+
+constexpr import_method all_methods[] = {import_method::sequential, import_method::concurrent,
+                                         import_method::batch, import_method::pipeline,
+                                         import_method::copy};
+
+import_report import_sample(const std::filesystem::path& book, import_method method, store& db) {
+    import_options options;
+    options.method = method;
+    options.workers = 8;
+    return importer(runnel::background(), book, options).run(runnel::background(), db, nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("each method imports the same rows and leaves nothing behind") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    sample_options sample;
+    sample.rows = 1000;
+    sample.bad = 13;
+    write_sample(book, sample);
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        test::on_workers([&] {
+            {
+                const auto db = schema.open();
+                schema.query("TRUNCATE businesses");
+                const std::size_t before = runnel::num_goroutine();
+                const import_report report = import_sample(book, method, *db);
+                CHECK(report.ending == import_ending::finished);
+                CHECK(report.stats.success_count == 987);
+                CHECK(report.stats.error_count == 13);
+                CHECK(db->count_rows() == 987);
+                CHECK(runnel::num_goroutine() == before);
+            }
+            CHECK(schema.query("SELECT count(DISTINCT name) FROM businesses") ==
+                  schema.query("SELECT count(*) FROM businesses"));
+        });
+    }
+}
+
+TEST_CASE("rows that the server refuses are found in each method") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    std::string rows = test::header_row();
+    std::uint64_t bad = 0;
+    for (std::uint32_t i = 2; i <= 701; ++i) {
+        const bool is_bad = i % 100 == 7 || (i > 300 && i < 340);
+        bad += is_bad ? 1 : 0;
+        rows += test::business_row(i, is_bad ? "bad" : test::numbered("n", i));
+    }
+    test::write_zip(book, test::one_sheet(rows));
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        schema.query("SELECT 1");
+        {
+            const auto make_table = schema.open();
+            schema.query("ALTER TABLE businesses ADD CHECK (name NOT LIKE 'bad%')");
+        }
+        const auto db = schema.open();
+        const import_report report = import_sample(book, method, *db);
+        CHECK(report.ending == import_ending::finished);
+        CHECK(report.stats.error_count == bad);
+        CHECK(report.stats.success_count == 700 - bad);
+        CHECK(schema.rows() == std::to_string(700 - bad));
+    }
+}
+
+TEST_CASE(
+    "backends that are ended in mid-import, or the whole server, cost no row and double none") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    sample_options sample;
+    sample.rows = 3000;
+    sample.bad = 13;
+    write_sample(book, sample);
+    const std::string script = POSTGRES_SCRIPT;
+    const std::string server = environment("EXCEL_TO_DB_POSTGRES_FOLDER");
+    for (const bool whole_server : {false, true}) {
+        for (const import_method method : all_methods) {
+            INFO("method " << static_cast<int>(method)
+                           << (whole_server ? ", server" : ", backends"));
+            const fresh_schema schema;
+            runnel::run([&] {
+                const auto db = schema.open();
+                runnel::wait_group disturbing;
+                std::atomic<bool> over{false};
+                disturbing.go([&] {
+                    for (int i = 0; i < (whole_server ? 1 : 20) && !over; ++i) {
+                        if (whole_server) {
+                            runnel::blocking([&] {
+                                std::system((script + " kill " + server + " && " + script +
+                                             " start " + server + " > /dev/null")
+                                                .c_str());
+                            });
+                        } else {
+                            end_all_backends();
+                        }
+                    }
+                });
+                const import_report report = import_sample(book, method, *db);
+                over = true;
+                disturbing.wait();
+                std::string failure =
+                    report.failure
+                        ? test::message_of([&] { std::rethrow_exception(report.failure); })
+                        : "";
+                CHECK(failure == "");
+                CHECK(report.ending == import_ending::finished);
+                CHECK(report.stats.success_count == 2987);
+                CHECK(report.stats.error_count == 13);
+            });
+            CHECK(schema.rows() == "2987");
+            CHECK(schema.query("SELECT count(DISTINCT name) FROM businesses") == "2987");
+        }
+    }
+}
