@@ -4,8 +4,9 @@
 //   excel_to_db generate sample.xlsx --rows 10000 --bad 13
 //   excel_to_db import sample.xlsx --db businesses.db --method concurrent --errors rejected.csv
 //   excel_to_db compare sample.xlsx
+//   excel_to_db import sample.xlsx --db postgres://me@host/database --method copy
 //
-//   The importer itself is in import/importer.hpp, and its three methods in import/sequential.cpp,
+//   The importer itself is in import/importer.hpp, and its methods in import/sequential.cpp,
 //   import/concurrent.cpp and import/batch.cpp.
 #include <fmt/format.h>
 #include <cstdio>
