@@ -25,20 +25,27 @@ namespace {
 
 // ---- 1. when nothing can happen any more ----
 
-/// Nobody who will go on by himself, and all goroutines wait. They are looked at one after the other: but if nothing
-/// has happened meanwhile, whoever was seen to wait has waited since, so there was a moment at which all did.
-bool is_quiet(world& w, const std::atomic<int>& threads) {
+/// Nobody who will go on by himself.
+bool all_wait(world& w) {
     static const std::string of_condition =
         runnel::detail::to_string(runnel::detail::wait_reason::condition);
-    const std::uint64_t moves = w.moves;
-    if (w.limited != 0 || w.starts_later != 0 || threads != 0) return false;
     for (const runnel::goroutine_info& g : runnel::debug::goroutines()) {
         if (g.name != "main" && g.state != "waiting") return false;
         const bool limited =
             std::find(w.on_condition.begin(), w.on_condition.end(), g.id) != w.on_condition.end();
         if (limited && g.wait_reason == of_condition) return false;
     }
-    return w.moves == moves;
+    return true;
+}
+
+/// All goroutines wait, at one moment. They are looked at one after the other: but if nothing has happened meanwhile,
+/// whoever was seen to wait has waited since. One thing happens without a move: whoever begins to wait for a condition
+/// unlocks the mutex on the way, and wakes somebody who was perhaps seen to wait for it before. Hence the second look:
+/// if that one waits again he has moved.
+bool is_quiet(world& w, const std::atomic<int>& threads) {
+    const std::uint64_t moves = w.moves;
+    if (w.limited != 0 || w.starts_later != 0 || threads != 0) return false;
+    return all_wait(w) && all_wait(w) && w.moves == moves;
 }
 
 // ---- 2. a run ----
