@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t queued_batches = 16;
 // By COPY, which has no parameters: more rows, and fewer of those batches at once.
-constexpr std::size_t copied_rows = 2'000;
-constexpr std::size_t queued_copies = 4;
+constexpr std::size_t copied_rows = 500;
+constexpr std::size_t queued_copies = 8;
 
 bool copies(const import_task& task) { return task.options.method == import_method::copy; }
 std::size_t queue_limit(const import_task& task) {

@@ -95,7 +95,7 @@ public:
     virtual std::unique_ptr<store_session> open_session() = 0;
 
     /// Asks whether the database answers; throws `store_error` if it does not.
-    virtual void ping() = 0;
+    virtual void ping() { open_session(); }
 };
 
 }  // namespace excel_to_db
