@@ -204,8 +204,8 @@ TEST_CASE("the destructor lets go of senders, drops what was not begun, and wait
                            return v;
                        }};
             for (int i = 0; i < 5; ++i) senders.go([jobs = p.jobs(), i] { jobs.send(i); });
-            expected.check(test::wait_parked(3, "chan send"), "three wait");
             expected.check(test::eventually([&] { return begun == 2; }), "two are begun");
+            expected.check(test::wait_parked(3, "chan send"), "the others wait");
             runnel::go([go_on] {
                 // The pool's own goroutine, and the destructor: it has cancelled by then.
                 static_cast<void>(test::wait_parked(2, "sync.WaitGroup.Wait"));
