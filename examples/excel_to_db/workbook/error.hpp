@@ -13,4 +13,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// It asks for more than `workbook_limits` grants.
+class workbook_too_large : public workbook_error {
+public:
+    using workbook_error::workbook_error;
+};
+
 }  // namespace excel_to_db

@@ -193,6 +193,7 @@ public:
 
     const std::string& sheet_name() const override { return name_; }
     bool next(sheet_row& row) override { return reader_->next(row); }
+    double fraction_read() const override { return reader_->fraction_read(); }
 
 private:
     zip_archive zip_;

@@ -77,6 +77,9 @@ public:
 
     /// The next row that is present in the file, or false at the end. Throws `workbook_error`.
     virtual bool next(sheet_row& row) = 0;
+
+    /// How much of the sheet `next` has used up, from 0 to 1, for a progress bar; 0 if that is not known.
+    virtual double fraction_read() const { return 0; }
 };
 
 }  // namespace excel_to_db

@@ -38,7 +38,7 @@ public:
         unescape(text_);
         if (pool_.size() == limits_.shared_strings ||
             pool_.bytes() + text_.size() > limits_.shared_string_bytes) {
-            throw workbook_error("holds too many shared strings");
+            throw workbook_too_large("holds too many shared strings");
         }
         pool_.add(text_);
     }

@@ -117,7 +117,7 @@ void sheet_reader::start_row(const xml_attributes& attributes) {
         number = *given;
     }
     if (number > limits_.rows) {
-        throw workbook_error("has a row beyond number " + std::to_string(limits_.rows));
+        throw workbook_too_large("has a row beyond number " + std::to_string(limits_.rows));
     }
     last_number_ = static_cast<std::uint32_t>(number);
     row_ = sheet_row(last_number_);

@@ -23,6 +23,7 @@ public:
                  bool dates_from_1904, const workbook_limits& limits);
 
     bool next(sheet_row& row);
+    double fraction_read() const { return parser_.fraction_read(); }
 
 private:
     enum class cell_type : std::uint8_t { number, shared, text, boolean, error, date };

@@ -53,6 +53,9 @@ public:
     bool parse_some();
     void parse_all();
 
+    /// How much of the part has been used up, from 0 to 1.
+    double fraction_read() const { return part_.fraction_read(); }
+
     /// Called by the handler: `parse_some` returns after the present event.
     void pause();
 

@@ -51,8 +51,8 @@ zip_archive::zip_archive(const std::filesystem::path& file, const workbook_limit
 
     const zip_int64_t entries = zip_get_num_entries(archive_.get(), 0);
     if (entries > static_cast<zip_int64_t>(limits_.zip_entries)) {
-        throw workbook_error("holds more than " + std::to_string(limits_.zip_entries) +
-                             " zip entries");
+        throw workbook_too_large("holds more than " + std::to_string(limits_.zip_entries) +
+                                 " zip entries");
     }
     for (zip_int64_t i = 0; i < entries; ++i) {
         const auto index = static_cast<zip_uint64_t>(i);
@@ -112,6 +112,7 @@ zip_entry::zip_entry(zip_archive& archive, std::string name, std::uint64_t index
         throw workbook_error("compresses " + name_ + " by a method other than deflate");
     }
     expected_checksum_ = info.crc;
+    compressed_size_ = info.comp_size;
     file_.reset(zip_fopen_index(archive.archive_.get(), index, ZIP_FL_COMPRESSED));
     if (!file_) throw workbook_error("is damaged: " + name_ + " is not where the directory says");
 }
@@ -130,6 +131,13 @@ std::size_t zip_entry::read(std::span<char> out) {
         throw workbook_error("is damaged: the checksum of " + name_ + " does not match");
     }
     return size;
+}
+
+double zip_entry::fraction_read() const {
+    if (ended_ || compressed_size_ == 0) return ended_ ? 1 : 0;
+    const std::uint64_t waiting = inflater_ ? inflater_->stream.avail_in : 0;
+    return std::min(
+        1.0, static_cast<double>(consumed_ - waiting) / static_cast<double>(compressed_size_));
 }
 
 std::size_t zip_entry::read_stored(std::span<char> out) {
@@ -180,12 +188,12 @@ void zip_entry::count(std::size_t produced) {
     produced_ += produced;
     archive_->inflated_ += produced;
     if (archive_->inflated_ > limits.inflated_bytes) {
-        throw workbook_error("inflates to more than " +
-                             std::to_string(limits.inflated_bytes >> 20) + " MiB");
+        throw workbook_too_large("inflates to more than " +
+                                 std::to_string(limits.inflated_bytes >> 20) + " MiB");
     }
     if (produced_ > limits.ratio_free_bytes && produced_ / limits.inflate_ratio > consumed_) {
-        throw workbook_error("looks like a zip bomb: " + name_ + " grows more than " +
-                             std::to_string(limits.inflate_ratio) + "-fold");
+        throw workbook_too_large("looks like a zip bomb: " + name_ + " grows more than " +
+                                 std::to_string(limits.inflate_ratio) + "-fold");
     }
 }
 

@@ -35,6 +35,9 @@ public:
     /// The file is read inside `runnel::blocking`.
     std::size_t read(std::span<char> out);
 
+    /// How much of it has been used up, from 0 to 1, as far as the archive's directory tells.
+    double fraction_read() const;
+
 private:
     friend class zip_archive;
     struct inflater;
@@ -53,6 +56,7 @@ private:
     std::string name_;
     std::unique_ptr<zip_file, close_file> file_;
     std::unique_ptr<inflater> inflater_;  // null for a stored entry
+    std::uint64_t compressed_size_ = 0;   // as the directory has it: it may lie
     std::uint64_t consumed_ = 0;
     std::uint64_t produced_ = 0;
     std::uint32_t checksum_ = 0;
