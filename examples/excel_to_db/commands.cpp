@@ -12,9 +12,9 @@
 #include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
-#include <string_view>
 #include <system_error>
 
+#include "import/methods.hpp"
 #include "store/open_store.hpp"
 #include "workbook/error.hpp"
 
@@ -38,22 +38,6 @@ std::string explain(const std::exception_ptr& failure, const import_command& com
 std::string committed_text(const import_stats& stats) {
     return fmt::format("{} row{} committed", stats.success_count,
                        stats.success_count == 1 ? " is" : "s are");
-}
-
-std::string_view method_name(import_method method) {
-    switch (method) {
-        case import_method::sequential:
-            return "sequential";
-        case import_method::concurrent:
-            return "concurrent";
-        case import_method::batch:
-            break;
-        case import_method::pipeline:
-            return "pipeline";
-        case import_method::copy:
-            return "copy";
-    }
-    return "batch";
 }
 
 void print_summary(const import_command& command, const importer& job,

@@ -71,7 +71,11 @@ import_report importer::run(const runnel::context& ctx, store& db, rejected_sink
     import_run run(ctx);
     row_feed rows(*source_, std::move(*first_), skipped_);
     first_.reset();
-    tally results(rejected, options_.max_errors);
+    tally results(rejected, options_.max_errors, [&](import_stats so_far) {
+        if (!options_.on_progress) return;
+        so_far.duration = opening_ + (clock::now() - start);
+        options_.on_progress({so_far, rows.fraction_read()});
+    });
 
     run.guard([&] {
         if (rejected != nullptr) rejected->begin(header_);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <runnel/context.hpp>
@@ -34,6 +35,12 @@ enum class import_method {
     copy,        // the database's own way for many rows
 };
 
+/// How far an import has come.
+struct import_progress {
+    import_stats stats;
+    double fraction = 0;  // of the sheet that has been read, from 0 to 1
+};
+
 struct import_options {
     import_method method = import_method::batch;
     std::string sheet;  // empty: the first visible one
@@ -42,6 +49,9 @@ struct import_options {
     std::optional<std::uint64_t> max_errors;  // more rejected rows than this end the import
     check_options checks;
     workbook_limits limits;
+
+    /// Called whenever some rows have been settled, by one goroutine at a time. Must not throw. May be empty.
+    std::function<void(const import_progress&)> on_progress;
 };
 
 /// The largest batch whose parameters SQLite and PostgreSQL both take.

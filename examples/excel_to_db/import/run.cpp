@@ -20,6 +20,7 @@ bool row_feed::next(sheet_row& row) {
         return true;
     }
     while (source_.next(row)) {
+        fraction_.store(source_.fraction_read(), std::memory_order_relaxed);
         if (!is_blank_row(row)) {
             ++given_;
             return true;
@@ -33,6 +34,7 @@ bool row_feed::next(sheet_row& row) {
 void tally::add(outcome result) {
     stats.success_count += result.committed;
     stats.error_count += result.rejected.size();
+    told_(stats);
 
     if (result.sequence != next_) {
         early_.emplace(result.sequence, std::move(result));

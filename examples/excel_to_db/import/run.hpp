@@ -3,9 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -34,12 +36,18 @@ public:
     std::uint64_t given() const { return given_; }
     bool ended() const { return ended_; }
 
+    /// How much of the sheet has been read; any goroutine may ask.
+    double fraction_read() const {
+        return fraction_.load(std::memory_order_relaxed);  // relaxed: a figure to be shown
+    }
+
 private:
     row_source& source_;
     std::optional<sheet_row> first_;
     std::uint64_t skipped_;
     std::uint64_t given_ = 0;
     bool ended_ = false;
+    std::atomic<double> fraction_{0};  // written by `next`
 };
 
 /// A few successive rows on their way through an import, numbered from 0 in the sheet's order.
@@ -61,8 +69,10 @@ struct outcome {
 /// come. Belongs to one goroutine: the others send it their outcomes.
 class tally {
 public:
-    tally(rejected_sink* sink, std::optional<std::uint64_t> max_errors)
-        : sink_(sink), max_errors_(max_errors) {}
+    /// `told` is given the counts after each addition.
+    tally(rejected_sink* sink, std::optional<std::uint64_t> max_errors,
+          std::function<void(import_stats)> told)
+        : sink_(sink), max_errors_(max_errors), told_(std::move(told)) {}
 
     /// Counts first; then throws if a rejected row cannot be told, or if there are too many.
     void add(outcome result);
@@ -78,6 +88,7 @@ private:
 
     rejected_sink* sink_;
     std::optional<std::uint64_t> max_errors_;
+    std::function<void(import_stats)> told_;
     std::uint64_t next_ = 0;
     std::map<std::uint64_t, outcome> early_;
 };
