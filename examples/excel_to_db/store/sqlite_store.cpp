@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <runnel/blocking.hpp>
 #include <string>
 #include <thread>
@@ -161,18 +162,21 @@ private:
 class sqlite_session final : public store_session {
 public:
     sqlite_session(const std::filesystem::path& file, conflict_rule rule,
-                   std::function<bool()> give_up)
+                   std::function<bool()> give_up, std::shared_ptr<runnel::mutex> turn)
         : connection_(file, std::move(give_up)),
+          turn_(std::move(turn)),
           rule_(rule),
           insert_(connection_.get(), insert_sql(1)),
           find_(connection_.get(), find_sql),
           update_(connection_.get(), update_sql) {}
 
     refusal insert(const business& row) override {
+        const std::lock_guard my_turn(*turn_);
         return runnel::blocking([&] { return insert_and_commit(row); });
     }
 
     refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) override {
+        const std::lock_guard my_turn(*turn_);
         return runnel::blocking([&]() -> refusal {
             // Whether a row conflicts has to be asked row by row.
             const std::size_t step = rule_ == conflict_rule::none ? rows_per_statement : 1;
@@ -190,6 +194,7 @@ public:
     }
 
     std::vector<refusal> insert_each(std::span<const business> rows) override {
+        const std::lock_guard my_turn(*turn_);
         return runnel::blocking([&] {
             std::vector<refusal> answers;
             answers.reserve(rows.size());
@@ -297,6 +302,7 @@ private:
     static constexpr std::size_t max_kept_statements = 32;
 
     connection connection_;
+    const std::shared_ptr<runnel::mutex> turn_;
     const conflict_rule rule_;
     sqlite_statement insert_;
     sqlite_statement find_;
@@ -309,8 +315,9 @@ private:
 // ---- 3. store ----
 
 sqlite_store::sqlite_store(std::filesystem::path file, conflict_rule rule,
-                           std::function<bool()> give_up)
-    : file_(std::move(file)), rule_(rule), give_up_(std::move(give_up)) {
+                           std::function<bool()> give_up, std::shared_ptr<runnel::mutex> turn)
+    : file_(std::move(file)), rule_(rule), give_up_(std::move(give_up)), turn_(std::move(turn)) {
+    const std::lock_guard my_turn(*turn_);
     runnel::blocking([&] {
         connection db(file_, give_up_);
         transaction all(db.get());
@@ -322,7 +329,7 @@ sqlite_store::sqlite_store(std::filesystem::path file, conflict_rule rule,
 
 std::unique_ptr<store_session> sqlite_store::open_session() {
     return runnel::blocking(
-        [&] { return std::make_unique<sqlite_session>(file_, rule_, give_up_); });
+        [&] { return std::make_unique<sqlite_session>(file_, rule_, give_up_, turn_); });
 }
 
 void sqlite_store::ping() {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <runnel/mutex.hpp>
 
 #include "store/store.hpp"
 
@@ -17,9 +18,12 @@ class sqlite_store final : public store {
 public:
     /// Opens or creates the file, the table `businesses` and its indexes. While another program
     /// holds the database locked, waits for up to five seconds, or until `give_up` says so.
+    /// Stores of one file that share `turn` write one after the other in the order in which they come:
+    /// SQLite itself lets who waits for its lock look again every now and then, and perhaps starve.
     /// Throws `store_error`.
     explicit sqlite_store(std::filesystem::path file, conflict_rule rule = conflict_rule::none,
-                          std::function<bool()> give_up = {});
+                          std::function<bool()> give_up = {},
+                          std::shared_ptr<runnel::mutex> turn = std::make_shared<runnel::mutex>());
 
     std::size_t useful_sessions() const override { return 1; }
     std::unique_ptr<store_session> open_session() override;
@@ -32,6 +36,7 @@ private:
     std::filesystem::path file_;
     conflict_rule rule_;
     std::function<bool()> give_up_;
+    std::shared_ptr<runnel::mutex> turn_;
 };
 
 }  // namespace excel_to_db
