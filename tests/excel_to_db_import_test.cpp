@@ -171,6 +171,32 @@ std::string failure_text(const import_report& report) {
 
 // ---- 1. the guide's file ----
 
+TEST_CASE("an import tells its progress, and the last of it is its result") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {.rows = 3'000, .bad = 7});
+        std::vector<import_progress> told;
+        f.options.on_progress = [&](const import_progress& now) { told.push_back(now); };
+        const import_report report = f.run(method);
+        CHECK(told.size() > 1);
+        bool grows = true;
+        bool within = true;
+        for (std::size_t i = 0; i < told.size(); ++i) {
+            within = within && told[i].fraction >= 0 && told[i].fraction <= 1;
+            if (i == 0) continue;
+            grows = grows && told[i].fraction >= told[i - 1].fraction &&
+                    told[i].stats.total_records() >= told[i - 1].stats.total_records() &&
+                    told[i].stats.duration >= told[i - 1].stats.duration;
+        }
+        CHECK(grows);
+        CHECK(within);
+        CHECK(told.back().fraction > 0.9);
+        CHECK(told.back().stats.success_count == report.stats.success_count);
+        CHECK(told.back().stats.error_count == 7);
+        // The first rows are settled long before the last ones are read.
+        CHECK(told.front().fraction < 1);
+    });
+}
+
 TEST_CASE("ten thousand rows, thirteen of them bad: every method says and stores the same") {
     for (const bool constant_memory : {false, true}) {
         const sample_options sample{10'000, 13, constant_memory};

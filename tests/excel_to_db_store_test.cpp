@@ -3,6 +3,9 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <memory>
+#include <runnel/future.hpp>
+#include <runnel/mutex.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -248,4 +251,26 @@ TEST_CASE("a locked database is waited for, until there is reason to give up") {
     release.join();
     sqlite3_close(other);
     CHECK(rows_in(db) == "1");
+}
+
+TEST_CASE("stores that share a turn write one after the other") {
+    const test::temporary_folder folder;
+    const auto db = folder / "turns.db";
+    const auto turn = std::make_shared<runnel::mutex>();
+    sqlite_store first(db, conflict_rule::none, {}, turn);
+    const business row = named("a");
+    const std::vector<business> rows = {row, row};
+
+    turn->lock();  // as the session of another store does while it writes
+    std::vector<runnel::future<void>> waiting;
+    waiting.push_back(runnel::async([&] { first.open_session()->insert(row); }));
+    waiting.push_back(runnel::async([&] { first.open_session()->insert_all(rows, 2); }));
+    waiting.push_back(runnel::async([&] { first.open_session()->insert_each(rows); }));
+    waiting.push_back(
+        runnel::async([&] { sqlite_store second(db, conflict_rule::none, {}, turn); }));
+    CHECK(test::wait_parked(4, "sync.Mutex.Lock"));
+    CHECK(rows_in(db) == "0");
+    turn->unlock();
+    for (auto& each : waiting) each.get();
+    CHECK(rows_in(db) == "5");
 }

@@ -17,6 +17,7 @@ inline constexpr int exit_interrupted = 130;
 int generate_file(const runnel::context& ctx, const generate_command& command);
 int import_file(const runnel::context& ctx, const import_command& command);
 int compare_methods(const runnel::context& ctx, const compare_command& command);
+int serve(const runnel::context& ctx, const serve_command& command);
 
 /// One line on stderr.
 void complain(const std::string& message);

@@ -5,6 +5,7 @@
 //   excel_to_db import sample.xlsx --db businesses.db --method concurrent --errors rejected.csv
 //   excel_to_db compare sample.xlsx
 //   excel_to_db import sample.xlsx --db postgres://me@host/database --method copy
+//   excel_to_db serve --db businesses.db
 //
 //   The importer itself is in import/importer.hpp, and its methods in import/sequential.cpp,
 //   import/concurrent.cpp and import/batch.cpp.
@@ -31,6 +32,7 @@ int run_command(const runnel::context& ctx, const any_command& what) {
         int operator()(const compare_command& command) const {
             return compare_methods(ctx, command);
         }
+        int operator()(const serve_command& command) const { return serve(ctx, command); }
         int operator()(const help_command& command) const {
             fmt::print("{}", command.text);
             return exit_done;

@@ -2,21 +2,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "options.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <cmath>
 #include <limits>
 #include <map>
+
+#include "import/methods.hpp"
 
 namespace excel_to_db {
 
 namespace {
 
-const std::map<std::string, import_method> methods = {
-    {"sequential", import_method::sequential},
-    {"concurrent", import_method::concurrent},
-    {"batch", import_method::batch},
-    {"pipeline", import_method::pipeline},
-    {"copy", import_method::copy},
-};
+const std::map<std::string, import_method> methods = [] {
+    std::map<std::string, import_method> all;
+    for (const named_method& each : import_methods) all.emplace(each.name, each.method);
+    return all;
+}();
 const std::map<std::string, conflict_rule> rules = {
     {"none", conflict_rule::none},
     {"skip", conflict_rule::skip},
@@ -37,6 +41,63 @@ void add_reading_options(CLI::App& app, import_options& options) {
                  "complete rows that lack their last cells instead of rejecting them");
     app.add_flag("--check-formats", options.checks.check_formats,
                  "reject rows whose email or website does not look like one");
+}
+
+void add_writing_options(CLI::App& app, import_options& options, conflict_rule& on_conflict) {
+    app.add_option("--on-conflict", on_conflict,
+                   "a row whose name, phone and email are stored already is inserted "
+                   "(none), left out (skip), used to update (update) or rejected (error)")
+        ->transform(CLI::CheckedTransformer(rules, CLI::ignore_case))
+        ->default_str("none");
+    app.add_option("--max-errors", options.max_errors,
+                   "give up when more rows than this are rejected");
+}
+
+void add_seconds(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
+                 const std::string& what) {
+    app.add_option_function<double>(
+           name,
+           [&value](double seconds) {
+               value = std::chrono::milliseconds(std::llround(seconds * 1000));
+           },
+           what)
+        ->check(CLI::Range(0.001, 1e6))
+        ->type_name("SECONDS")
+        ->default_str(fmt::format("{}", std::chrono::duration<double>(value).count()));
+}
+
+template <class Size>
+void add_size(CLI::App& app, const std::string& name, Size& value, const std::string& what) {
+    app.add_option(name, value, what)
+        ->transform(CLI::AsSizeValue(false))
+        ->type_name("SIZE")
+        ->capture_default_str();
+}
+
+void add_service_options(CLI::App& app, service_options& service) {
+    app.add_option("--listen", service.address, "host:port or unix:/path; :8080 is every interface")
+        ->capture_default_str();
+    app.add_option("--spool", service.spool, "where uploads wait (default: the temporary folder)")
+        ->check(CLI::ExistingDirectory);
+    add_size(app, "--max-upload", service.max_upload, "the largest file that may be uploaded");
+    add_size(app, "--max-inflated", service.import.limits.inflated_bytes,
+             "the most that a workbook may inflate to");
+    app.add_option("--max-rows", service.import.limits.rows, "the last row that a sheet may have")
+        ->capture_default_str();
+    app.add_option("--max-imports", service.max_imports, "uploads and imports at once")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1000}));
+    app.add_option("--max-connections", service.max_connections, "connections at once")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
+    app.add_option("--max-header", service.http.header_bytes, "bytes of a request's header")
+        ->capture_default_str()
+        ->check(CLI::Range(1024U, 32'768U));
+    add_seconds(app, "--header-timeout", service.http.header_time,
+                "for a request's header to come");
+    add_seconds(app, "--body-timeout", service.http.body_time, "for a request's body to come");
+    add_seconds(app, "--import-timeout", service.import_time, "for an import");
+    add_seconds(app, "--grace", service.grace, "for what is under way when the service is ended");
 }
 
 }  // namespace
@@ -72,15 +133,8 @@ any_command parse_options(int argc, const char* const* argv) {
         ->transform(CLI::CheckedTransformer(methods, CLI::ignore_case))
         ->default_str("batch");
     add_reading_options(*on_import, import.options);
-    on_import
-        ->add_option("--on-conflict", import.on_conflict,
-                     "a row whose name, phone and email are stored already is inserted "
-                     "(none), left out (skip), used to update (update) or rejected (error)")
-        ->transform(CLI::CheckedTransformer(rules, CLI::ignore_case))
-        ->default_str("none");
+    add_writing_options(*on_import, import.options, import.on_conflict);
     on_import->add_option("--errors", import.errors, "write the rejected rows to this CSV file");
-    on_import->add_option("--max-errors", import.options.max_errors,
-                          "give up when more rows than this are rejected");
     on_import->add_flag("--json", import.json, "print nothing but the statistics, as JSON");
     on_import->add_flag("--strict", import.strict, "exit with 3 if any row was rejected");
 
@@ -98,6 +152,13 @@ any_command parse_options(int argc, const char* const* argv) {
         ->check(CLI::Range(1U, 1000U));
     add_reading_options(*on_compare, compare.options);
 
+    serve_command serve;
+    CLI::App* on_serve = app.add_subcommand("serve", "import what is uploaded over HTTP");
+    on_serve->add_option("--db", serve.db, "the SQLite database, created if missing")->required();
+    add_service_options(*on_serve, serve.service);
+    add_reading_options(*on_serve, serve.service.import);
+    add_writing_options(*on_serve, serve.service.import, serve.on_conflict);
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -108,6 +169,7 @@ any_command parse_options(int argc, const char* const* argv) {
     }
     if (on_generate->parsed()) return generate;
     if (on_import->parsed()) return import;
+    if (on_serve->parsed()) return serve;
     return compare;
 }
 

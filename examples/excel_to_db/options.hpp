@@ -9,6 +9,7 @@
 
 #include "import/importer.hpp"
 #include "sample.hpp"
+#include "service/options.hpp"
 #include "store/store.hpp"
 
 namespace excel_to_db {
@@ -36,12 +37,19 @@ struct compare_command {
     unsigned rounds = 1;
 };
 
+struct serve_command {
+    std::filesystem::path db;
+    conflict_rule on_conflict = conflict_rule::none;
+    service_options service;
+};
+
 /// The text to print for --help; the program then ends well.
 struct help_command {
     std::string text;
 };
 
-using any_command = std::variant<generate_command, import_command, compare_command, help_command>;
+using any_command =
+    std::variant<generate_command, import_command, compare_command, serve_command, help_command>;
 
 class usage_error : public std::runtime_error {
 public:
