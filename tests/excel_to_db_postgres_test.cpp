@@ -56,6 +56,8 @@ public:
                                           pg_options{.connections = connections, .schema = name_});
     }
 
+    std::string url() const { return server_url() + "&options=-csearch_path%3D" + name_; }
+
     /// The first column of the first row; "" for NULL or no row.
     std::string query(const std::string& sql) const {
         pg_connection connection(runnel::background(), server_url(), "test", 20s);
@@ -602,6 +604,39 @@ TEST_CASE("each method imports the same rows and leaves nothing behind") {
     }
 }
 
+TEST_CASE("imports at the same time share the connections, and none waits for another's end") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    write_sample(book, {500, 3, false});
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        test::on_workers([&] {
+            const auto make =
+                shared_stores(runnel::background(), schema.url(), conflict_rule::none, 3);
+            schema.query("TRUNCATE businesses");
+            // Two connections of the three are held until all imports have ended.
+            const auto first = make({});
+            const auto held_1 = first->open_session();
+            const auto held_2 = first->open_session();
+            runnel::wait_group imports;
+            std::atomic<std::uint64_t> stored{0};
+            for (int i = 0; i < 4; ++i) {
+                imports.go([&] {
+                    const auto db = make({});
+                    const import_report report = import_sample(book, method, *db);
+                    if (report.ending == import_ending::finished) {
+                        stored += report.stats.success_count;
+                    }
+                });
+            }
+            imports.wait();
+            CHECK(stored == 4 * 497);
+            CHECK(schema.rows() == "1988");
+        });
+    }
+}
+
 TEST_CASE("rows that the server refuses are found in each method") {
     const test::temporary_folder folder;
     const auto book = folder / "book.xlsx";
@@ -616,7 +651,6 @@ TEST_CASE("rows that the server refuses are found in each method") {
     for (const import_method method : all_methods) {
         INFO("method " << static_cast<int>(method));
         const fresh_schema schema;
-        schema.query("SELECT 1");
         {
             const auto make_table = schema.open();
             schema.query("ALTER TABLE businesses ADD CHECK (name NOT LIKE 'bad%')");

@@ -154,7 +154,10 @@ any_command parse_options(int argc, const char* const* argv) {
 
     serve_command serve;
     CLI::App* on_serve = app.add_subcommand("serve", "import what is uploaded over HTTP");
-    on_serve->add_option("--db", serve.db, "the SQLite database, created if missing")->required();
+    on_serve
+        ->add_option("--db", serve.db,
+                     "an SQLite file, made if missing, or postgres://user@host/database")
+        ->required();
     add_service_options(*on_serve, serve.service);
     add_reading_options(*on_serve, serve.service.import);
     add_writing_options(*on_serve, serve.service.import, serve.on_conflict);

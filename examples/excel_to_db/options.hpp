@@ -38,7 +38,7 @@ struct compare_command {
 };
 
 struct serve_command {
-    std::filesystem::path db;
+    std::string db;  // a file, or postgres://…
     conflict_rule on_conflict = conflict_rule::none;
     service_options service;
 };

@@ -12,11 +12,14 @@
 
 #include "commands.hpp"
 #include "service/service.hpp"
-#include "store/sqlite_store.hpp"
+#include "store/open_store.hpp"
 
 namespace excel_to_db {
 
 namespace {
+
+// To a server, for all imports together.
+constexpr std::size_t connections = 32;
 
 // Line by line, at once, and never a reason to fail.
 class line_log {
@@ -44,12 +47,10 @@ int serve(const runnel::context& ctx, const serve_command& command) {
     try {
         server = std::make_unique<service>(
             std::move(options),
-            [&command, turn = std::make_shared<runnel::mutex>()](std::function<bool()> give_up) {
-                return std::make_unique<sqlite_store>(command.db, command.on_conflict,
-                                                      std::move(give_up), turn);
-            });
+            // Not ended by `ctx`: imports under way may go on for the time of grace.
+            shared_stores(runnel::background(), command.db, command.on_conflict, connections));
     } catch (const store_error& error) {
-        complain(fmt::format("database {}: {}", command.db.string(), error.what()));
+        complain(fmt::format("database {}: {}", shown_store(command.db), error.what()));
         return exit_failed;
     } catch (const std::exception& error) {
         complain(error.what());

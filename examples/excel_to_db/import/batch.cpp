@@ -130,9 +130,10 @@ private:
     bool clean_ = true;
 };
 
-void write_batches(const import_task& task, const runnel::recv_chan<piece>& batches,
+void write_batches(const import_task& task, std::size_t i, const runnel::recv_chan<piece>& batches,
                    const runnel::send_chan<outcome>& outcomes) {
-    const auto session = task.db.open_session();
+    const auto session = task.open_session(i);
+    if (!session) return;
     batch_writer writer(task, *session);
     while (auto first = batches.recv(task.run.context())) {
         std::vector<piece> group;
@@ -166,7 +167,7 @@ void import_in_batches(const import_task& task) {
         });
     });
     for (std::size_t i = 0; i < task.bulk_writers(); ++i) {
-        writers.go([&] { task.run.guard([&] { write_batches(task, batches, outcomes); }); });
+        writers.go([&, i] { task.run.guard([&] { write_batches(task, i, batches, outcomes); }); });
     }
     others.go([&] {
         writers.wait();

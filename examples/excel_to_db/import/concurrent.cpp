@@ -68,9 +68,10 @@ void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
 
 // ---- 1. a connection for each worker ----
 
-void work_alone(const import_task& task, const runnel::recv_chan<piece>& jobs,
+void work_alone(const import_task& task, std::size_t i, const runnel::recv_chan<piece>& jobs,
                 const runnel::send_chan<outcome>& outcomes) {
-    const auto session = task.db.open_session();
+    const auto session = task.open_session(i);
+    if (!session) return;
     work(task, jobs, outcomes, [&](std::span<const business> rows) {
         answer answers;
         task.run.guard([&] {
@@ -162,10 +163,10 @@ void import_concurrently(const import_task& task) {
     const bool alone = task.db.useful_sessions() > 1;
     if (!alone) others.go([&] { write_groups(task, writes); });
     for (std::size_t i = 0; i < (alone ? task.writers() : task.options.workers); ++i) {
-        workers.go([&] {
+        workers.go([&, i] {
             task.run.guard([&] {
                 if (alone) {
-                    work_alone(task, jobs, outcomes);
+                    work_alone(task, i, jobs, outcomes);
                 } else {
                     work_for_writer(task, jobs, writes, outcomes);
                 }

@@ -145,6 +145,11 @@ struct import_task {
         return excel_to_db::find_fault(row, columns, options.checks);
     }
     std::size_t writers() const { return std::min(options.workers, db.useful_sessions()); }
+    /// For the i-th of several goroutines that store: one is enough to go on, so only the first waits for its session,
+    /// and the others do without if other imports have them all.
+    std::unique_ptr<store_session> open_session(std::size_t i) const {
+        return i == 0 ? db.open_session() : db.try_open_session();
+    }
     std::size_t bulk_writers() const {
         return std::min(options.workers, db.useful_bulk_sessions());
     }

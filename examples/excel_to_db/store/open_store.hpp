@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <runnel/context.hpp>
 #include <string>
@@ -14,6 +15,12 @@ namespace excel_to_db {
 /// Waiting for the database ends when `ctx` is done. Throws `store_error`.
 std::unique_ptr<store> open_store(const runnel::context& ctx, const std::string& where,
                                   conflict_rule rule, std::size_t connections);
+
+/// Makes stores of one database for imports at the same time: `make(give_up)`, where `give_up` ends the waiting for a
+/// lock. They share the connections of a server, and take turns in a file. Throws `store_error`, as `make` does.
+std::function<std::unique_ptr<store>(std::function<bool()> give_up)> shared_stores(
+    const runnel::context& ctx, const std::string& where, conflict_rule rule,
+    std::size_t connections);
 
 /// `where` for messages: without a password.
 std::string shown_store(const std::string& where);

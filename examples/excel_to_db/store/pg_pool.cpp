@@ -89,8 +89,9 @@ pg_time pg_pool::take_moments(std::size_t n) {
     return first;
 }
 
-pg_pool::lease::lease(pg_pool& pool, bool patiently) : pool_(pool) {
-    if (pool_.lent_.acquire(pool_.ctx_) != runnel::op_status::ok) throw pg_lost("interrupted");
+pg_pool::lease::lease(pg_pool& pool, bool patiently, place held) : pool_(pool) {
+    if (held == place::none && pool_.lent_.acquire(pool_.ctx_) != runnel::op_status::ok)
+        throw pg_lost("interrupted");
     try {
         while (auto idle = pool_.idle_.try_recv()) {
             connection_ = std::move(idle->connection);

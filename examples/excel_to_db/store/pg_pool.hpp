@@ -21,12 +21,16 @@ public:
     /// Every wait for a connection ends when `ctx` is done. Connects to nothing yet.
     pg_pool(runnel::context ctx, std::string url, std::size_t most);
 
+    /// A place for one more connection, if there is one: to be handed to a lease.
+    bool try_reserve() { return lent_.try_acquire(); }
+    enum class place { none, reserved };
+
     /// One connection, given back by the destructor if it is well.
     class lease {
     public:
         /// Waits while all are lent. If the server, which was there before, does not take a new one, tries for
         /// `patience`, unless one is enough to know. Throws `pg_lost`.
-        explicit lease(pg_pool& pool, bool patiently = true);
+        explicit lease(pg_pool& pool, bool patiently = true, place held = place::none);
         lease(const lease&) = delete;
         lease& operator=(const lease&) = delete;
         ~lease();

@@ -151,8 +151,9 @@ private:
 
 class pg_session final : public store_session {
 public:
-    pg_session(pg_pool& pool, conflict_rule rule)
-        : pool_(pool), connection_(pool), rule_(rule), one_row_(one_row_sql(rule)) {}
+    /// `place`: of pool.try_reserve(), or none yet.
+    pg_session(pg_pool& pool, conflict_rule rule, pg_pool::place place)
+        : pool_(pool), connection_(pool, true, place), rule_(rule), one_row_(one_row_sql(rule)) {}
 
     refusal insert(const business& row) override {
         const std::span<const business> rows(&row, 1);
@@ -463,7 +464,12 @@ std::size_t pg_store::useful_bulk_sessions() const {
 }
 
 std::unique_ptr<store_session> pg_store::open_session() {
-    return std::make_unique<pg_session>(pool_, rule_);
+    return std::make_unique<pg_session>(pool_, rule_, pg_pool::place::none);
+}
+
+std::unique_ptr<store_session> pg_store::try_open_session() {
+    if (!pool_.try_reserve()) return nullptr;
+    return std::make_unique<pg_session>(pool_, rule_, pg_pool::place::reserved);
 }
 
 void pg_store::ping() { pg_pool::lease(pool_, /*patiently=*/false)->execute("SELECT 1"); }

@@ -32,6 +32,7 @@ public:
     std::size_t useful_sessions() const override;
     std::size_t useful_bulk_sessions() const override;
     std::unique_ptr<store_session> open_session() override;
+    std::unique_ptr<store_session> try_open_session() override;
     void ping() override;
 
     std::uint64_t count_rows();

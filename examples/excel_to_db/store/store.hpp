@@ -92,7 +92,10 @@ public:
     /// The same for sessions that store many rows at a time.
     virtual std::size_t useful_bulk_sessions() const { return useful_sessions(); }
 
+    /// Waits while as many are open as may be.
     virtual std::unique_ptr<store_session> open_session() = 0;
+    /// Does not: null then.
+    virtual std::unique_ptr<store_session> try_open_session() { return open_session(); }
 
     /// Asks whether the database answers; throws `store_error` if it does not.
     virtual void ping() { open_session(); }
