@@ -5,15 +5,18 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <runnel/runnel.hpp>
 
@@ -50,8 +53,7 @@ inline std::chrono::milliseconds one_second() {
 /// `n` seconds of the guide.
 inline std::chrono::microseconds seconds(double n) {
     static const std::chrono::microseconds one = one_second();
-    return std::chrono::microseconds(
-        static_cast<long long>(n * static_cast<double>(one.count()) + 0.5));
+    return std::chrono::microseconds(std::llround(n * static_cast<double>(one.count())));
 }
 
 /// An option `--name <number>`.
@@ -79,6 +81,28 @@ inline void parse(int argc, char** argv, std::initializer_list<option> options =
         if (++i == argc) refuse(std::string(found->name) + " takes a number");
         found->value = number(found->name, argv[i], found->least, found->most);
     }
+}
+
+/// An address of this machine that other machines do not reach. Port 0 is any that is free.
+inline std::string loopback(long long port) {
+    return std::string("127.0.0.1:").append(std::to_string(port));
+}
+
+/// Runs `f` as the main goroutine and returns its result. What it throws is told in one line: then the result is 1.
+template <class F>
+int run(F f) {
+    try {
+        return runnel::run(std::move(f));
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, e.what());
+        return 1;
+    }
+}
+
+/// Why something failed. Without the address that was dialled, which differs from run to run.
+inline std::string reason(const std::exception& e) {
+    const auto* of_system = dynamic_cast<const std::system_error*>(&e);
+    return of_system != nullptr ? of_system->code().message() : e.what();
 }
 
 // ---- 2. time ----
