@@ -72,6 +72,7 @@ private:
     int amount_ = 0;
 };
 
+// [checkout]
 /// Returns the price in cents.
 int checkout(const runnel::context& parent, shop& s, const cart& c,
              std::chrono::microseconds limit) {
@@ -101,6 +102,7 @@ int checkout(const runnel::context& parent, shop& s, const cart& c,
     money.keep();
     return goods + shipping;
 }
+// [/checkout]
 
 void attempt(shop& s, const cart& c, std::chrono::microseconds limit) {
     try {

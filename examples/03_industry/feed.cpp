@@ -84,6 +84,7 @@ std::vector<int> rank(const std::vector<answer>& answers, std::size_t limit) {
 }
 
 void print_feed(const std::string& user, std::chrono::microseconds limit, const weather& w) {
+    // [ask]
     const auto ctx = runnel::with_timeout(runnel::background(), limit);
     auto answers = runnel::make_chan<answer>(3);  // room for all: nobody waits to give his answer
     runnel::wait_group sources;
@@ -104,6 +105,7 @@ void print_feed(const std::string& user, std::chrono::microseconds limit, const 
     // Each hears of the deadline itself: what they have by then is all there will be.
     sources.wait();
     answers.close();
+    // [/ask]
 
     std::vector<answer> all;
     std::set<std::string> missing;

@@ -34,6 +34,7 @@ struct match {
     std::string error;
 };
 
+// [match-rides]
 /// The pool: `workers` goroutines serve what comes, and are gone when no more comes.
 std::vector<match> match_rides(const runnel::context& ctx, spatial_index& index,
                                const runnel::recv_chan<request>& requests, int workers) {
@@ -59,6 +60,7 @@ std::vector<match> match_rides(const runnel::context& ctx, spatial_index& index,
               [](const match& a, const match& b) { return a.rider < b.rider; });
     return matches;
 }
+// [/match-rides]
 
 /// Places that are everywhere the same ones.
 class places {

@@ -54,6 +54,7 @@ private:
 constexpr int daily_limit = 500;
 const std::set<std::string> sanctioned{"mallory"};
 
+// [process]
 /// The services behind the checks take their time; one may be stuck.
 void process(bank& b, const transfer& t, std::chrono::microseconds limit,
              std::chrono::microseconds fraud_takes = guide::seconds(0.2)) {
@@ -80,6 +81,7 @@ void process(bank& b, const transfer& t, std::chrono::microseconds limit,
     checks.wait();
     b.commit(t);
 }
+// [/process]
 
 template <class... More>
 void attempt(bank& b, const transfer& t, std::chrono::microseconds limit, More... more) {

@@ -10,6 +10,7 @@
 
 namespace {
 
+// [ends]
 void produce(runnel::send_chan<int> out, int n) {
     for (int i = 1; i <= n; ++i) out.send(i);
     out.close();
@@ -19,6 +20,7 @@ void render(runnel::recv_chan<int> in, runnel::send_chan<std::string> out) {
     for (int v : in) out.send(std::to_string(v) + " squared is " + std::to_string(v * v));
     out.close();
 }
+// [/ends]
 
 // Both ends in one hand: without its buffer of one, the channel would keep the send waiting for ever.
 void processor(runnel::chan<int> box) {

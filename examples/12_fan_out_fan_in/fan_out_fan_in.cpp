@@ -62,6 +62,7 @@ std::vector<recv_chan<result>> fan_out(const runnel::context& ctx, const recv_ch
     return outputs;
 }
 
+// [merge]
 recv_chan<result> merge(const runnel::context& ctx, const std::vector<recv_chan<result>>& inputs) {
     auto out = runnel::make_chan<result>();
     auto forwarders = std::make_shared<runnel::wait_group>();
@@ -78,6 +79,7 @@ recv_chan<result> merge(const runnel::context& ctx, const std::vector<recv_chan<
     });
     return out;
 }
+// [/merge]
 
 }  // namespace
 

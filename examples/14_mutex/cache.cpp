@@ -19,6 +19,7 @@ namespace {
 
 class cache {
 public:
+    // [cache]
     std::optional<std::string> get(const std::string& key) const {
         const std::shared_lock guard(mutex_);
         const auto found = data_.find(key);
@@ -28,6 +29,7 @@ public:
         const std::lock_guard guard(mutex_);
         data_[key] = std::move(value);
     }
+    // [/cache]
     /// Calls `f` with everything, while others may read, too.
     template <class F>
     void inspect(F f) const {

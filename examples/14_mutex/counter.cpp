@@ -9,6 +9,7 @@
 
 namespace {
 
+// [counter]
 class counter {
 public:
     void increment() {
@@ -24,6 +25,7 @@ private:
     mutable runnel::mutex mutex_;  // who waits for it parks; its thread goes on with others
     int value_ = 0;                // guarded by mutex_
 };
+// [/counter]
 
 }  // namespace
 

@@ -914,3 +914,26 @@ RACE(relaxed_flag) {
             ++x;
         });
 }
+
+// docs/guide/practices.md shows it.
+// [count-without-a-lock]
+RACE(count_without_a_lock) {
+    static plain counter;
+    runnel::mutex mutex;
+    steps s;
+    const auto increment = [&] {
+        std::unique_lock guard(mutex, std::defer_lock);
+        if (mended) guard.lock();
+        ++counter;
+    };
+    beside(
+        [&] {
+            increment();
+            s.reached(1);
+        },
+        [&] {
+            s.await(1);
+            increment();
+        });
+}
+// [/count-without-a-lock]

@@ -149,6 +149,7 @@ void write_groups(const import_task& task, const runnel::recv_chan<write_request
 
 }  // namespace
 
+// [import-concurrently]
 void import_concurrently(const import_task& task) {
     const auto jobs = runnel::make_chan<piece>(queued_jobs);
     const auto writes = runnel::make_chan<write_request>(task.options.workers);
@@ -184,5 +185,6 @@ void import_concurrently(const import_task& task) {
     }
     others.wait();
 }
+// [/import-concurrently]
 
 }  // namespace excel_to_db
