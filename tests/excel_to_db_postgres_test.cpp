@@ -664,52 +664,72 @@ TEST_CASE("rows that the server refuses are found in each method") {
     }
 }
 
-TEST_CASE(
-    "backends that are ended in mid-import, or the whole server, cost no row and double none") {
+namespace {
+
+// `disturb(over)` goes on beside the import.
+void import_while(import_method method,
+                  const std::function<void(const std::atomic<bool>& over)>& disturb) {
     const test::temporary_folder folder;
     const auto book = folder / "book.xlsx";
-    sample_options sample;
-    sample.rows = 3000;
-    sample.bad = 13;
-    write_sample(book, sample);
+    write_sample(book, {1500, 13, false});
+    const fresh_schema schema;
+    runnel::run([&] {
+        const auto db = schema.open();
+        runnel::wait_group disturbing;
+        std::atomic<bool> over{false};
+        disturbing.go([&] { disturb(over); });
+        const import_report report = import_sample(book, method, *db);
+        over = true;
+        disturbing.wait();
+        const std::string failure = test::message_of([&] {
+            if (report.failure) std::rethrow_exception(report.failure);
+        });
+        CHECK(failure == "");
+        CHECK(report.ending == import_ending::finished);
+        CHECK(report.stats.success_count == 1487);
+        CHECK(report.stats.error_count == 13);
+    });
+    CHECK(schema.rows() == "1487");
+    CHECK(schema.query("SELECT count(DISTINCT name) FROM businesses") == "1487");
+}
+
+// Until the import is over, or so often.
+void end_backends_often(const std::atomic<bool>& over) {
+    for (int i = 0; i < 10 && !over; ++i) end_all_backends();
+}
+
+void end_server_once(const std::atomic<bool>&) {
     const std::string script = POSTGRES_SCRIPT;
     const std::string server = environment("EXCEL_TO_DB_POSTGRES_FOLDER");
-    for (const bool whole_server : {false, true}) {
-        for (const import_method method : all_methods) {
-            INFO("method " << static_cast<int>(method)
-                           << (whole_server ? ", server" : ", backends"));
-            const fresh_schema schema;
-            runnel::run([&] {
-                const auto db = schema.open();
-                runnel::wait_group disturbing;
-                std::atomic<bool> over{false};
-                disturbing.go([&] {
-                    for (int i = 0; i < (whole_server ? 1 : 20) && !over; ++i) {
-                        if (whole_server) {
-                            runnel::blocking([&] {
-                                std::system((script + " kill " + server + " && " + script +
-                                             " start " + server + " > /dev/null")
-                                                .c_str());
-                            });
-                        } else {
-                            end_all_backends();
-                        }
-                    }
-                });
-                const import_report report = import_sample(book, method, *db);
-                over = true;
-                disturbing.wait();
-                std::string failure =
-                    report.failure
-                        ? test::message_of([&] { std::rethrow_exception(report.failure); })
-                        : "";
-                CHECK(failure == "");
-                CHECK(report.ending == import_ending::finished);
-                CHECK(report.stats.success_count == 2987);
-                CHECK(report.stats.error_count == 13);
-            });
-            CHECK(schema.rows() == "2987");
-            CHECK(schema.query("SELECT count(DISTINCT name) FROM businesses") == "2987");
-        }
-    }
+    const std::string commands =
+        script + " kill " + server + " && " + script + " start " + server + " > /dev/null";
+    CHECK(runnel::blocking([&] { return std::system(commands.c_str()); }) == 0);
+}
+
+}  // namespace
+
+// A case for each: the server takes seconds to come back.
+TEST_CASE("backends that end in mid-import cost no row and double none: sequential") {
+    import_while(import_method::sequential, end_backends_often);
+}
+TEST_CASE("backends that end in mid-import cost no row and double none: concurrent") {
+    import_while(import_method::concurrent, end_backends_often);
+}
+TEST_CASE("backends that end in mid-import cost no row and double none: batch") {
+    import_while(import_method::batch, end_backends_often);
+}
+TEST_CASE("backends that end in mid-import cost no row and double none: pipeline") {
+    import_while(import_method::pipeline, end_backends_often);
+}
+TEST_CASE("backends that end in mid-import cost no row and double none: copy") {
+    import_while(import_method::copy, end_backends_often);
+}
+TEST_CASE("a server that ends in mid-import and starts again costs no row: sequential") {
+    import_while(import_method::sequential, end_server_once);
+}
+TEST_CASE("a server that ends in mid-import and starts again costs no row: concurrent") {
+    import_while(import_method::concurrent, end_server_once);
+}
+TEST_CASE("a server that ends in mid-import and starts again costs no row: copy") {
+    import_while(import_method::copy, end_server_once);
 }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t queued_batches = 16;
 // By COPY, which has no parameters: more rows, and fewer of those batches at once.
-constexpr std::size_t copied_rows = 500;
+constexpr std::size_t batches_in_copy = 5;
 constexpr std::size_t queued_copies = 8;
 
 bool copies(const import_task& task) { return task.options.method == import_method::copy; }
@@ -157,7 +157,7 @@ void import_in_batches(const import_task& task) {
     runnel::wait_group writers;
     runnel::wait_group others;
     others.go([&] {
-        const std::size_t size = copies(task) ? copied_rows : task.options.batch_size;
+        const std::size_t size = task.options.batch_size * (copies(task) ? batches_in_copy : 1);
         read_pieces(task, batches, size, [&](sheet_row row, piece& batch) {
             if (auto fault = task.find_fault(row)) {
                 batch.rejected.push_back({std::move(*fault), std::move(row)});
