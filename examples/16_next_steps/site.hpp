@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -44,7 +45,9 @@ private:
         if (path == "/cut") return {200, "<p>half of", {{"Content-Length", "1000"}}};
         const std::string folder = "/pages/";
         if (!path.starts_with(folder)) return {404};
-        const int n = std::stoi(path.substr(folder.size()));
+        int n = 0;
+        std::from_chars(path.data() + folder.size(), path.data() + path.size(), n);
+        if (n < 1 || n >= 40) return {404};
         std::string html = "<a href=\"../\">home</a>\n";
         const auto link = [&](const std::string& to) {
             html.append("<a href=\"").append(to).append("\">on</a>\n");
