@@ -1,6 +1,11 @@
 // tests/faults/windows_test.cpp — what others may do in a window that is held open.
 // SPDX-License-Identifier: BSL-1.0
+#include <sys/syscall.h>
+
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include <runnel/runnel.hpp>
@@ -44,4 +49,39 @@ TEST_CASE("shared_mutex: a reader that comes late does not get what was meant fo
     expected.verify();
 }
 
+/// Whether the monitor's thread sleeps without a time limit.
+bool monitor_sleeps_for_good() {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::ifstream comm(task.path() / "comm");
+        std::string name;
+        std::getline(comm, name);
+        if (name != "runnel-monitor") continue;
+        // The number of the call and its arguments, of which the fourth is the limit.
+        std::ifstream call(task.path() / "syscall");
+        std::string number, word, operation, expected, limit;
+        call >> number >> word >> operation >> expected >> limit;
+        return number == std::to_string(SYS_futex) && limit == "0x0";
+    }
+    return false;
+}
+
 }  // namespace
+
+// The thread that starts the runtime gets no processor between the monitor's start and the first worker's.
+CHILD_SCENARIO(first_worker_comes_late) {
+    runnel::set_max_procs(1);
+    static test::held_at window("scheduler.start.watched");
+    std::thread([] {
+        while (!window.reached() || !monitor_sleeps_for_good()) std::this_thread::yield();
+        window.release();
+    }).detach();
+    return runnel::run([] { return runnel::make_chan<int>().recv().value(); });
+}
+
+TEST_CASE("monitor: it is woken by the first worker, or it would look after nothing with one place",
+          "[faults][monitor]") {
+    const auto r = test::run_scenario("first_worker_comes_late");
+    INFO(r.err);
+    CHECK(r.status == 2);
+    CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));
+}

@@ -313,12 +313,15 @@ inline void scheduler::start() {
         }
         watched_ = true;
     }
+    RUNNEL_POINT("scheduler.start.watched");
     // The first worker, so that a lack of threads is reported here and to every caller until there is one.
     state_.fetch_add(one_active, memory_order_seq_cst);
     if (!start_worker_locked(false)) {
         state_.fetch_sub(one_active, memory_order_seq_cst);
         throw std::system_error(EAGAIN, std::generic_category(), "runnel: cannot start a thread");
     }
+    // The monitor may have fallen asleep meanwhile. With one place nobody who comes later would wake it.
+    wake_monitor();
     started_.store(true, memory_order_release);
 }
 
