@@ -206,8 +206,7 @@ void routes::check_health(http_connection& connection) {
         return connection.respond(json_response(
             503, {{"status", "unhealthy"}, {"error", "the service is shutting down"}}));
     }
-    // A session is opened to see whether the database answers. Those who ask at the same time share it,
-    // and nobody waits for long.
+    // Those who ask at the same time share one question to the database, and nobody waits for long.
     const auto answers = runnel::make_chan<std::string>(1);
     const auto ask = [this, answers] {
         std::string fault;
@@ -215,7 +214,7 @@ void routes::check_health(http_connection& connection) {
             fault = pings_
                         .run("ping",
                              [this] {
-                                 db_.open_session();
+                                 db_.ping();
                                  return std::string();
                              })
                         .value;
