@@ -1016,11 +1016,14 @@ TEST_CASE("what does not end in time is cancelled, and the client is told", "[se
     client waiting = f.connect();
     waiting.send(with_body("POST /upload?method=sequential", form(f.content())));
     CHECK(test::eventually([&] { return f.rows_in_db() == 500; }));
+    const std::size_t spooled = f.spooled();
     client sending = f.connect();
     sending.send(request("POST /upload",
                          "Content-Type: multipart/form-data; boundary=sep\r\n"
                          "Content-Length: 1000\r\n") +
-                 "--sep\r\n");
+                 "--sep\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nPK");
+    // It has begun: else it is told that it comes too late.
+    CHECK(test::eventually([&] { return f.spooled() == spooled + 1; }));
     f.stop();
     const answer a = waiting.receive();
     check_error(a, 503, "the service is shutting down; ");
