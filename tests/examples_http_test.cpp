@@ -174,7 +174,7 @@ TEST_CASE("what is malformed, ambiguous or too large is refused, and the connect
     test::expectations expected;
     std::string too_many;
     for (std::size_t i = 0; i < http::most_fields; ++i)
-        too_many += "F" + std::to_string(i) + ": v\r\n";
+        too_many += std::string("F").append(std::to_string(i)).append(": v\r\n");
     const std::string chunked = "Transfer-Encoding: chunked\r\n";
     const std::vector<std::pair<std::string, std::string>> requests{
         {"GET /\r\n\r\n", "400"},
@@ -211,7 +211,8 @@ TEST_CASE("what is malformed, ambiguous or too large is refused, and the connect
         {post(chunked, "-1\r\n\r\n"), "400"},
         {post(chunked, "fffffffffffffffff\r\n\r\n"), "400"},
         {post(chunked, "2\r\nabc\r\n0\r\n\r\n"), "400"},
-        {post(chunked, "100000\r\n" + std::string(0x100000, 'x') + "\r\n1\r\nx\r\n0\r\n\r\n"),
+        {post(chunked,
+              std::string("100000\r\n").append(0x100000, 'x').append("\r\n1\r\nx\r\n0\r\n\r\n")),
          "413"},
     };
     test::on_workers([&] {

@@ -45,7 +45,7 @@ void show(const char* who, person& p) { std::printf("%s hears: %s\n", who, p.hea
 int talk(person& p, const std::string& name, int lines, int others) {
     runnel::group speaking;
     speaking.go([&] {
-        for (int i = 0; i < lines; ++i) p.says(name + std::to_string(i));
+        for (int i = 0; i < lines; ++i) p.says(std::string(name).append(std::to_string(i)));
     });
     std::map<std::string, int> next;
     int in_order = 0;
@@ -53,7 +53,8 @@ int talk(person& p, const std::string& name, int lines, int others) {
         const std::string line = p.hears();  // "<name> name0"
         const std::size_t end = line.find("> ");
         const std::string speaker = line.substr(1, end - 1);
-        if (line.substr(end + 2) == speaker + std::to_string(next[speaker]++)) ++in_order;
+        if (line.substr(end + 2) == std::string(speaker).append(std::to_string(next[speaker]++)))
+            ++in_order;
     }
     speaking.wait();
     return in_order;

@@ -53,7 +53,7 @@ private:
             html.append("<a href=\"").append(to).append("\">on</a>\n");
         };
         if (2 * n < 40) link(std::to_string(2 * n));
-        if (2 * n < 40) link(folder + std::to_string(2 * n + 1));
+        if (2 * n < 40) link(std::string(folder).append(std::to_string(2 * n + 1)));
         link(std::string("./").append(std::to_string(n / 2 + 1)).append("#middle"));
         if (n == 7) link("/missing");
         if (n == 20) link("/crash");
