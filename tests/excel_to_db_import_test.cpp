@@ -192,8 +192,8 @@ TEST_CASE("an import tells its progress, and the last of it is its result") {
         CHECK(told.back().fraction > 0.9);
         CHECK(told.back().stats.success_count == report.stats.success_count);
         CHECK(told.back().stats.error_count == 7);
-        // The first rows are settled long before the last ones are read.
-        CHECK(told.front().fraction < 1);
+        // The others may have read everything by then.
+        if (method == import_method::sequential) CHECK(told.front().fraction < 0.1);
     });
 }
 

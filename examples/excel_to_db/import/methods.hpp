@@ -39,7 +39,7 @@ inline std::optional<import_method> find_method(std::string_view name) {
     return std::nullopt;
 }
 
-/// "sequential, concurrent, or batch"
+/// "sequential, concurrent, …, or copy"
 inline std::string method_names() {
     std::string names;
     for (std::size_t i = 0; i < import_methods.size(); ++i) {
