@@ -58,7 +58,8 @@ int serve(const runnel::context& ctx, const serve_command& command) {
     }
 
     const std::string address = server->address().to_string();
-    log.print("listening on " + (address.starts_with("unix:") ? address : "http://" + address));
+    log.print(
+        fmt::format("listening on {}{}", address.starts_with("unix:") ? "" : "http://", address));
     const std::size_t interrupted = server->run(ctx);
     if (interrupted == 0) return exit_done;
     complain(

@@ -155,7 +155,7 @@ inline std::string net::endpoint::address() const {
             constexpr std::size_t head = offsetof(sockaddr_un, sun_path);
             if (size_ <= head) return "";
             std::string_view path(raw_.local.sun_path, size_ - head);
-            if (path[0] == '\0') return "@" + std::string(path.substr(1));
+            if (path[0] == '\0') return std::string("@").append(path.substr(1));
             return std::string(path.substr(0, path.find('\0')));
         }
         default:
@@ -168,9 +168,9 @@ inline std::string net::endpoint::to_string() const {
         case AF_INET:
             return address() + ":" + std::to_string(port());
         case AF_INET6:
-            return "[" + address() + "]:" + std::to_string(port());
+            return std::string("[").append(address()).append("]:").append(std::to_string(port()));
         case AF_UNIX:
-            return "unix:" + address();
+            return std::string("unix:").append(address());
         default:
             return "";
     }
