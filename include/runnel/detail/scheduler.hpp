@@ -536,8 +536,8 @@ public:
     atomic<std::uint64_t> foreign_started{0};
     atomic<std::uint64_t> abandoned{0};
     atomic<std::uint32_t> in_blocking{0};  // goroutines inside blocking()
-    atomic<std::uint32_t> back_soon{
-        0};  // pinned ones without a place that go on by themselves; being woken
+    // Pinned ones without a place, that go on by themselves; and those that are just being woken for I/O.
+    atomic<std::uint32_t> back_soon{0};
     atomic<std::uint32_t> runs{0};           // calls of run() that go on
     atomic<std::uint64_t> coarse_ms{0};      // written by the monitor: a clock without a cost
     void (*on_panic)(goroutine*) = nullptr;  // called in the handler of the escaped exception
