@@ -33,7 +33,8 @@ enum class conflict_rule {
 using refusal = std::optional<std::string>;
 
 /// The database failed (disk, lock, connection, schema), as opposed to refusing one row. Nothing
-/// of the call that threw it has been stored, but what `settled` says.
+/// of the call that threw it has been stored, but what `settled` says; of a server that was lost and did not come back
+/// that is not known.
 class store_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
