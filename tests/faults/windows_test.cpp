@@ -79,7 +79,7 @@ CHILD_SCENARIO(first_worker_comes_late) {
 }
 
 TEST_CASE("monitor: it is woken by the first worker, or it would look after nothing with one place",
-          "[faults][monitor]") {
+          "[faults][monitor][unwoken_monitor]") {
     const auto r = test::run_scenario("first_worker_comes_late");
     INFO(r.err);
     CHECK(r.status == 2);
