@@ -31,23 +31,30 @@ class pooled_stacks {
 public:
     boost::context::stack_context allocate() {
         {
-            const std::lock_guard lock(mutex_);
-            if (!free_.empty()) {
-                auto stack = free_.back();
-                free_.pop_back();
+            const std::lock_guard lock(pool().mutex);
+            if (auto& free = pool().free; !free.empty()) {
+                auto stack = free.back();
+                free.pop_back();
                 return stack;
             }
         }
         return boost::context::fixedsize_stack(32 * 1024).allocate();
     }
     void deallocate(boost::context::stack_context& stack) {
-        const std::lock_guard lock(mutex_);
-        free_.push_back(stack);
+        const std::lock_guard lock(pool().mutex);
+        pool().free.push_back(stack);
     }
 
 private:
-    static inline std::mutex mutex_;
-    static inline std::vector<boost::context::stack_context> free_;
+    struct shared {
+        std::mutex mutex;
+        std::vector<boost::context::stack_context> free;
+    };
+    // Never destroyed: the other threads let stacks go while the process ends.
+    static shared& pool() {
+        static auto* const p = new shared;
+        return *p;
+    }
 };
 
 template <class F>

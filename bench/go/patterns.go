@@ -21,8 +21,8 @@ func link(end *sync.WaitGroup, started *atomic.Int64, left int) {
 func spawnChain(b *testing.B) int {
 	const length = 10_000
 	var started atomic.Int64
+	var end sync.WaitGroup
 	for n := 0; n < b.N; n++ {
-		var end sync.WaitGroup
 		end.Add(1)
 		go link(&end, &started, length-1)
 		end.Wait()

@@ -32,8 +32,8 @@ struct link {
 void spawn_chain(benchmark::State& state) {
     constexpr int length = C::few(10'000);
     std::atomic<long> started{0};
+    C::wait_group end;
     for (auto _ : state) {
-        C::wait_group end;
         end.add(1);
         C::go(link{end, started, length - 1});
         end.wait();
