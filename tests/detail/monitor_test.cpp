@@ -70,7 +70,7 @@ TEST_CASE("what is no thread has no time and does not run", "[monitor]") {
 }
 
 TEST_CASE("a worker is a hog if it has had the processor for long, or sleeps in the kernel",
-          "[monitor]") {
+          "[monitor][starved_hog]") {
     subject s;
     worker w;
     w.tid = s.tid.load();

@@ -263,7 +263,7 @@ regression_mutant(29 boost_fiber_212 stress_go_storm_test detail/park.hpp
     "a deadline is armed before its goroutine has left its stack"
     "            park_goroutine(worker_, goroutine_, reason_, waiting_for_, arm_then_after, this);"
     "            goroutine_->home->arm(timer, deadline);
-            park_goroutine(worker_, goroutine_, reason_, waiting_for_, run_after, this);")
+            park_goroutine(worker_, goroutine_, reason_, waiting_for_, after, arg);")
 regression_mutant(34 marl_133 stress_chan_timeout_test detail/park.hpp
     "a wait that was served leaves its deadline armed, on a stack that is used again"
     "                goroutine_->home->cancel(timer);
