@@ -36,12 +36,14 @@ chapters = {
 }
 # Of several sources, and with tests of its own: not run and compared as the others are.
 projects = {"excel_to_db"}
+# Of no chapter: what programs share, and a project to copy, which tests/consumers builds.
+others = {"common", "starter"}
 
 problems = []
 compared = set(re.findall(r"^runnel_example\((\S+)\)", (examples / "CMakeLists.txt").read_text(encoding="utf-8"), re.M))
 
 for folder in sorted(p.name for p in examples.iterdir() if p.is_dir()):
-    if folder not in chapters and folder != "common":
+    if folder not in chapters and folder not in others:
         problems.append(f"examples/{folder} is no chapter that .ci/check_examples.py knows")
 
 rows = ["| chapter | program | what it shows |", "|---|---|---|"]
