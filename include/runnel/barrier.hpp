@@ -74,6 +74,7 @@ public:
     /// Waits until the phase of `token` is complete.
     void wait(arrival_token&& token) const noexcept { wait_for_end_of(token.phase_); }
 
+    /// wait(arrive()).
     void arrive_and_wait() { wait(arrive()); }
 
     /// Arrives, and is expected no more in the phases that follow.

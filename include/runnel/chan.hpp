@@ -22,6 +22,7 @@
 
 #include <runnel/detail/chan_core.hpp>
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/mistake.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -29,6 +30,7 @@ inline namespace v0 {
 /// How an operation that may give up has ended.
 enum class op_status { ok, would_block, closed, timeout, canceled };
 
+/// Its name, for logs.
 constexpr const char* to_string(op_status s) noexcept {
     switch (s) {
         case op_status::ok:
@@ -192,6 +194,12 @@ namespace detail {
 
 // ---- 1. the send half, shared by chan and send_chan ----
 
+/// (A literal 0 is an integer that becomes a null pointer.)
+template <class U, class T>
+concept cannot_become =
+    !std::is_convertible_v<U, T> &&
+    !(std::is_integral_v<std::remove_cvref_t<U>> && std::is_convertible_v<std::nullptr_t, T>);
+
 template <class Derived, class T>
 class send_half {
 public:
@@ -219,6 +227,11 @@ public:
         send(unit{});
     }
 
+    RUNNEL_MISTAKE(a_channel_is_sent_what_converts_to_its_type,
+                   send(...) const requires(!std::is_same_v<T, unit>));
+    RUNNEL_MISTAKE(a_value_that_cannot_be_copied_is_sent_with_std_move,
+                   send(const T&) const requires(!std::is_copy_constructible_v<T>));
+
     /// The same as send; chains.
     const Derived& operator<<(T&& value) const {
         send(std::move(value));
@@ -230,6 +243,9 @@ public:
         send(value);
         return self();
     }
+
+    template <cannot_become<T> U>
+    RUNNEL_MISTAKE(a_channel_is_sent_what_converts_to_its_type, operator<<(U&&) const);
 
     /// Sends if that needs no parking: `ok`, or `would_block`, which leaves `value` unmoved. (One of another type
     /// becomes a T first, here and below: what stays unmoved is that T.)
@@ -251,6 +267,10 @@ public:
     {
         return try_send(unit{});
     }
+    RUNNEL_MISTAKE(a_channel_is_sent_what_converts_to_its_type,
+                   try_send(...) const requires(!std::is_same_v<T, unit>));
+    RUNNEL_MISTAKE(a_value_that_cannot_be_copied_is_sent_with_std_move,
+                   try_send(const T&) const requires(!std::is_copy_constructible_v<T>));
 
     /// Sends within `d`: `ok`, or `timeout`, which leaves `value` unmoved. Never early; a duration of
     /// zero or less tries once. Errors as send.
@@ -444,6 +464,9 @@ public:
         target = std::move(*value);
         return true;
     }
+    template <class U>
+        requires(!std::is_same_v<U, T> && !std::is_assignable_v<U&, T &&>)
+    RUNNEL_MISTAKE(the_variable_cannot_take_what_the_channel_carries, operator>>(U&) const);
 
     /// Receives if that needs no parking: a value, `would_block` or `closed`.
     /// Go          `select { case v := <-ch: default: }`
@@ -568,6 +591,15 @@ public:
     send_chan(const chan<T>& c) noexcept             // NOLINT: as Go converts
         : send_chan(detail::chan_access::share<send_chan>(c)) {}
 
+    RUNNEL_MISTAKE(a_sending_end_cannot_receive, recv(...) const);
+    RUNNEL_MISTAKE(a_sending_end_cannot_receive, try_recv() const);
+    RUNNEL_MISTAKE(a_sending_end_cannot_receive, recv_for(...) const);
+    RUNNEL_MISTAKE(a_sending_end_cannot_receive, recv_until(...) const);
+    template <class U>
+    RUNNEL_MISTAKE(a_sending_end_cannot_receive, operator>>(U&&) const);
+    RUNNEL_MISTAKE(a_sending_end_cannot_be_iterated, begin() const);
+    RUNNEL_MISTAKE(a_sending_end_cannot_be_iterated, end() const);
+
     explicit operator bool() const noexcept { return handle_.core() != nullptr; }
     friend bool operator==(const send_chan& a, const send_chan& b) noexcept {
         return a.id() == b.id();
@@ -592,6 +624,14 @@ public:
     constexpr recv_chan(std::nullptr_t) noexcept {}  // NOLINT: nil
     recv_chan(const chan<T>& c) noexcept             // NOLINT: as Go converts
         : recv_chan(detail::chan_access::share<recv_chan>(c)) {}
+
+    RUNNEL_MISTAKE(a_receiving_end_cannot_send, send(...) const);
+    RUNNEL_MISTAKE(a_receiving_end_cannot_send, try_send(...) const);
+    RUNNEL_MISTAKE(a_receiving_end_cannot_send, send_for(...) const);
+    RUNNEL_MISTAKE(a_receiving_end_cannot_send, send_until(...) const);
+    template <class U>
+    RUNNEL_MISTAKE(a_receiving_end_cannot_send, operator<<(U&&) const);
+    RUNNEL_MISTAKE(a_receiving_end_cannot_be_closed, close(...) const);
 
     explicit operator bool() const noexcept { return handle_.core() != nullptr; }
     friend bool operator==(const recv_chan& a, const recv_chan& b) noexcept {
@@ -620,10 +660,12 @@ template <channel_value T>
 chan<T> make_chan(unbounded_t) {
     return detail::chan_access::adopt<chan<T>>(detail::chan_core<T>::make(0, true));
 }
-/// Sizes are counts: a fraction is a mistake.
 template <channel_value T, class N>
     requires std::is_floating_point_v<N>
-chan<T> make_chan(N) = delete;
+RUNNEL_MISTAKE(a_capacity_is_a_whole_number, make_chan(N));
+template <class T>
+    requires(!channel_value<T>)
+RUNNEL_MISTAKE(a_channel_is_of_objects_that_can_be_moved_and_are_not_const, make_chan(...));
 
 }  // namespace v0
 }  // namespace runnel

@@ -5,9 +5,9 @@
 //   Layer   5; includes layers 0-5
 //   Tests   tests/circuit_breaker_test.cpp, tests/circuit_breaker_simulated_test.cpp
 //
-//     closed ── failures in a row ──▶ open ── cool_down ──▶ half open ── probes succeed ──▶ closed
-//                                      ▲                        │
-//                                      └────── a probe fails ───┘
+//         closed ── failures in a row ──▶ open ── cool_down ──▶ half open ── probes succeed ──▶ closed
+//                                          ▲                        │
+//                                          └────── a probe fails ───┘
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// Calls are made; are refused; or some of them are let through to try.
 enum class circuit_state { closed, open, half_open };
 
+/// When it opens, for how long, and what closes it again.
 struct circuit_policy {
     std::size_t failures = 5;                       ///< so many in a row open it
     duration cool_down = std::chrono::seconds(30);  ///< how long it is open then

@@ -1,7 +1,7 @@
 // runnel/condition_variable.hpp — waiting for a condition that a mutex guards.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      sync.Cond                                      Differences: docs/from_go.md#sync
+//   Go      sync.Cond                                      Differences: docs/from_go.md#sync-time-context
 //   Std     std::condition_variable, with runnel::mutex
 //   Layer   4; includes layers 0-3, mutex.hpp, and chan.hpp for contexts
 //   Map     waiting → detail/waiter.hpp
@@ -19,6 +19,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/waiter.hpp>
 #include <runnel/error.hpp>
 #include <runnel/mutex.hpp>
@@ -49,6 +50,8 @@ public:
     void wait(std::unique_lock<mutex>& held, Predicate condition) {
         while (!condition()) wait(held);
     }
+
+    RUNNEL_MISTAKE(a_condition_variable_waits_with_a_unique_lock_of_a_runnel_mutex, wait(...));
 
     /// The same for at most `d`: timeout if no notification came, never early.
     template <class Rep, class Period>

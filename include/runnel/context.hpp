@@ -6,9 +6,9 @@
 //   Map     the tree → detail/context_core.hpp
 //   Tests   tests/context_test.cpp
 //
-//   runnel::cancel_context ctx = runnel::with_timeout(runnel::background(), 2s);
-//   auto v = ch.recv(ctx);          // a value, closed, timeout or canceled
-//   …                               // ctx cancels what was started with it at its scope's end
+//       runnel::cancel_context ctx = runnel::with_timeout(runnel::background(), 2s);
+//       auto v = ch.recv(ctx);          // a value, closed, timeout or canceled
+//       …                               // ctx cancels what was started with it at its scope's end
 #pragma once
 
 #include <optional>
@@ -22,6 +22,7 @@
 #include <runnel/chan.hpp>
 #include <runnel/detail/chrono.hpp>
 #include <runnel/detail/context_core.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/error.hpp>
 
 namespace runnel {
@@ -252,6 +253,7 @@ cancel_context with_timeout(const context& parent, std::chrono::duration<Rep, Pe
     const clock::time_point now = detail::now();
     return detail::with_deadline(parent, detail::deadline_after(detail::to_duration(d), now), now);
 }
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, with_timeout(const context&, ...));
 
 /// A child of `parent` with a value. Go  context.WithValue
 template <class T>

@@ -83,6 +83,7 @@ union RUNNEL_API category_holder {
 RUNNEL_API inline constinit category_holder the_category{};
 }  // namespace detail
 
+/// What errc belongs to.
 inline const std::error_category& error_category() noexcept { return detail::the_category.value; }
 
 inline std::error_code make_error_code(errc e) noexcept {

@@ -6,8 +6,8 @@
 //   Map     the stages → transform.hpp, batch.hpp, fan_out.hpp
 //   Tests   tests/from_test.cpp
 //
-//   for (auto line : from(ctx, lines) | transform(parse) | filter(is_valid) | take(10)) …
-//   recv_chan<report> reports = from(ctx, files) | parallel_transform(8, read) | batch(100, 1s);
+//       for (auto line : from(ctx, lines) | transform(parse) | filter(is_valid) | take(10)) …
+//       recv_chan<report> reports = from(ctx, files) | parallel_transform(8, read) | batch(100, 1s);
 //
 //   What belongs to one goroutine is one: neighbouring transform, filter, flat_map and take are fused, with no
 //   channel between them. batch, parallel_transform, ordered_transform, or_done and stages of one's own
@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <runnel/batch.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/fan_out.hpp>
 #include <runnel/or_done.hpp>
 #include <runnel/transform.hpp>
@@ -39,6 +40,11 @@ struct step_closure {
     Step step;
     source_place place;
 };
+
+template <class S>
+inline constexpr bool is_step_closure = false;
+template <class Step>
+inline constexpr bool is_step_closure<step_closure<Step>> = true;
 
 template <class First, class Then>
 auto fuse(First&& first, Then&& then) {
@@ -139,6 +145,12 @@ private:
     recv_chan<value_type> out_;
 };
 
+template <class T, class Steps, class Other>
+    requires(!detail::is_step_closure<std::remove_cvref_t<Other>> &&
+             !detail::stage_function<std::decay_t<Other>, typename flow<T, Steps>::value_type>)
+RUNNEL_MISTAKE(a_stage_takes_a_context_and_a_channel_and_returns_one, operator|(flow<T, Steps>&&,
+                                                                                Other&&));
+
 /// Begins a pipeline at the channel `in`. `ctx` ends all of its stages.
 template <detail::receive_handle C>
 auto from(const context& ctx, C&& in, detail::source_place place = detail::source_place::here()) {
@@ -150,25 +162,30 @@ auto from(const context& ctx, C&& in, detail::source_place place = detail::sourc
 // ---- the stages, without context and input: what they do stands where those with both are. One may be kept, and used
 //      in several pipelines, if its function can be copied. ----
 
+/// transform(ctx, in, f), as a step of a flow.
 template <class F>
 auto transform(F&& f, detail::source_place place = detail::source_place::here()) {
     using step = detail::transform_step<std::decay_t<F>>;
     return detail::step_closure<step>{step{std::forward<F>(f)}, place};
 }
+/// filter(ctx, in, predicate), as a step of a flow.
 template <class P>
 auto filter(P&& predicate, detail::source_place place = detail::source_place::here()) {
     using step = detail::filter_step<std::decay_t<P>>;
     return detail::step_closure<step>{step{std::forward<P>(predicate)}, place};
 }
+/// flat_map(ctx, in, f), as a step of a flow.
 template <class F>
 auto flat_map(F&& f, detail::source_place place = detail::source_place::here()) {
     using step = detail::flat_map_step<std::decay_t<F>>;
     return detail::step_closure<step>{step{std::forward<F>(f)}, place};
 }
+/// take(ctx, in, n), as a step of a flow.
 inline auto take(std::size_t n, detail::source_place place = detail::source_place::here()) {
     return detail::step_closure<detail::take_step>{detail::take_step{n}, place};
 }
 
+/// batch(ctx, in, size, max_wait), as a step of a flow.
 template <class Rep, class Period>
 auto batch(std::size_t size, std::chrono::duration<Rep, Period> max_wait,
            detail::source_place place = detail::source_place::here()) {
@@ -181,6 +198,7 @@ inline auto batch(std::size_t size, detail::source_place place = detail::source_
     return batch(size, duration::max(), place);
 }
 
+/// parallel_transform(ctx, in, n, f), as a step of a flow.
 template <class F>
 auto parallel_transform(std::size_t n, F&& f,
                         detail::source_place place = detail::source_place::here()) {
@@ -190,6 +208,7 @@ auto parallel_transform(std::size_t n, F&& f,
         return parallel_transform(ctx, std::move(in), n, std::move(f), place);
     };
 }
+/// ordered_transform(ctx, in, n, f), as a step of a flow.
 template <class F>
 auto ordered_transform(std::size_t n, F&& f,
                        detail::source_place place = detail::source_place::here()) {
@@ -199,6 +218,7 @@ auto ordered_transform(std::size_t n, F&& f,
         return ordered_transform(ctx, std::move(in), n, std::move(f), place);
     };
 }
+/// or_done(ctx, in), as a step of a flow.
 inline auto or_done(detail::source_place place = detail::source_place::here()) {
     return [=]<class T>(const context& ctx, recv_chan<T> in) {
         return or_done(ctx, std::move(in), place);

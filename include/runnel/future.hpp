@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/result.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>
@@ -194,6 +195,7 @@ RUNNEL_NOINLINE auto async(F&& function, A&& argument, Args&&... arguments)
     return async_at(place, std::forward<F>(function), std::forward<A>(argument),
                     std::forward<Args>(arguments)...);
 }
+RUNNEL_MISTAKE(the_function_cannot_be_called_with_these_arguments, async(...));
 
 }  // namespace v0
 }  // namespace runnel

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <runnel/blocking.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/future.hpp>
 #include <runnel/local.hpp>
@@ -43,6 +44,7 @@ RUNNEL_NOINLINE void go(F&& function, A&& argument, Args&&... arguments) {
     detail::start_goroutine(nullptr, place, std::forward<F>(function), std::forward<A>(argument),
                             std::forward<Args>(arguments)...);
 }
+RUNNEL_MISTAKE(the_function_cannot_be_called_with_these_arguments, go(...));
 
 /// Lets other goroutines run first. On a thread: gives its processor away. Go  runtime.Gosched()
 inline void yield() noexcept {

@@ -34,6 +34,7 @@ inline namespace v0 {
 /// Cost     of go: a goroutine, and three atomic additions. Go  errgroup.Group
 class group {
 public:
+    /// The same as group(background()).
     group() : group(background()) {}
     /// The group's context is a child of `parent`.
     explicit group(const runnel::context& parent) : context_(with_cancel(parent)) {}

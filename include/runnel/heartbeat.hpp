@@ -5,8 +5,8 @@
 //   Layer   5; includes layers 0-5
 //   Tests   tests/heartbeat_test.cpp, tests/heartbeat_simulated_test.cpp
 //
-//   runnel::heartbeat h{ctx, 5s};
-//   wg.go([&] { while (work(h.context())) h.beat(); });   // done, with cause timed_out, after 5 s without a beat
+//       runnel::heartbeat h{ctx, 5s};
+//       wg.go([&] { while (work(h.context())) h.beat(); });   // done, with cause timed_out, after 5 s without a beat
 #pragma once
 
 #include <mutex>

@@ -55,6 +55,7 @@ public:
         return wait_until_point(detail::to_time_point(tp));
     }
 
+    /// count_down(n), then wait().
     void arrive_and_wait(std::ptrdiff_t n = 1) {
         count_down(n);
         wait();

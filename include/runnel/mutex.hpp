@@ -1,7 +1,7 @@
 // runnel/mutex.hpp — mutual exclusion that parks the goroutine, not its thread.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      sync.Mutex                                     Differences: docs/from_go.md#sync
+//   Go      sync.Mutex                                     Differences: docs/from_go.md#sync-time-context
 //   Layer   4; includes layers 0-3
 //   Map     1. lock   2. unlock;  waiting → detail/waiter.hpp;  the queue's lock → detail/word_lock.hpp
 //   Tests   tests/mutex_test.cpp

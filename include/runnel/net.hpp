@@ -282,6 +282,7 @@ public:
     void set_deadline(clock::time_point tp) noexcept {
         set_deadlines(true, true, detail::deadline_from(tp));
     }
+    /// The same for reading, or for writing, alone.
     void set_read_deadline(clock::time_point tp) noexcept {
         set_deadlines(true, false, detail::deadline_from(tp));
     }

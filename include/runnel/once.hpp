@@ -1,7 +1,7 @@
 // runnel/once.hpp — doing something once, whoever comes first.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      sync.Once, sync.OnceFunc, sync.OnceValue       Differences: docs/from_go.md#sync
+//   Go      sync.Once, sync.OnceFunc, sync.OnceValue       Differences: docs/from_go.md#sync-time-context
 //   Layer   4; includes layers 0-3
 //   Map     1. once   2. once_func   3. once_value;  waiting → detail/waiter.hpp
 //   Tests   tests/once_test.cpp
@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/waiter.hpp>
 #include <runnel/detail/word_lock.hpp>
 #include <runnel/error.hpp>
@@ -51,6 +52,7 @@ public:
         const at_end whatever_happens{*this};
         static_cast<void>(std::invoke(std::forward<F>(function)));
     }
+    RUNNEL_MISTAKE(the_function_is_called_without_arguments, call(...));
 
     /// Whether it has been done.
     bool is_done() const noexcept {
@@ -206,6 +208,7 @@ template <class F>
 once_function<std::decay_t<F>> once_func(F&& function) {
     return once_function<std::decay_t<F>>(std::forward<F>(function));
 }
+RUNNEL_MISTAKE(the_function_is_called_without_arguments, once_func(...));
 
 // ---- 3. once_value ----
 
@@ -235,6 +238,7 @@ template <class F>
 once_value_function<std::decay_t<F>> once_value(F&& function) {
     return once_value_function<std::decay_t<F>>(std::forward<F>(function));
 }
+RUNNEL_MISTAKE(the_function_is_called_without_arguments_and_returns_a_value, once_value(...));
 
 }  // namespace v0
 }  // namespace runnel

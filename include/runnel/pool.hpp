@@ -1,7 +1,7 @@
 // runnel/pool.hpp — values that are costly to make, kept for the next who needs one.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      sync.Pool                                      Differences: docs/from_go.md#sync
+//   Go      sync.Pool                                      Differences: docs/from_go.md#sync-time-context
 //   Layer   4; includes layers 0-3
 //   Map     1. get and put   2. shards
 //   Tests   tests/pool_test.cpp

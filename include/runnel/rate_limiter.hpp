@@ -78,6 +78,7 @@ public:
         return missing >= all ? 0 : static_cast<std::size_t>((all - missing) / interval_);
     }
 
+    /// As it is set now.
     duration interval() const {
         const std::lock_guard guard(mutex_);
         return interval_;

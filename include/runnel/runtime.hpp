@@ -19,6 +19,7 @@
 
 #include <runnel/debug.hpp>
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/result.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/detail/waiter.hpp>
@@ -302,6 +303,7 @@ auto run(F&& function, const run_options& options = {},
          detail::source_place place = detail::source_place::here()) -> std::invoke_result_t<F> {
     return detail::run_on(detail::scheduler_of_run(), std::forward<F>(function), options, place);
 }
+RUNNEL_MISTAKE(the_function_is_called_without_arguments, run(...));
 
 /// A runtime of its own, with its own workers, beside the default one. Inside its goroutines `go` means
 /// this runtime. Channels and all else work across runtimes.
@@ -346,6 +348,7 @@ public:
              detail::source_place place = detail::source_place::here()) -> std::invoke_result_t<F> {
         return detail::run_on(*scheduler_, std::forward<F>(function), options, place);
     }
+    RUNNEL_MISTAKE(the_function_is_called_without_arguments, run(...));
 
     /// As runnel::go, on this runtime, from wherever it is called.
     template <class F>
@@ -360,7 +363,9 @@ public:
         detail::start_goroutine(scheduler_, place, std::forward<F>(function),
                                 std::forward<A>(argument), std::forward<Args>(arguments)...);
     }
+    RUNNEL_MISTAKE(the_function_cannot_be_called_with_these_arguments, go(...));
 
+    /// As the functions of these names, of this runtime.
     runtime_stats stats() const { return detail::stats_of(*scheduler_); }
     std::size_t num_goroutine() const noexcept { return scheduler_->goroutine_count(); }
     std::size_t max_procs() const noexcept { return scheduler_->max_procs(); }

@@ -6,11 +6,11 @@
 //   Map     the algorithm → detail/select_core.hpp;  sends and receives → detail/chan_core.hpp
 //   Tests   tests/select_test.cpp
 //
-//   std::size_t i = runnel::select(
-//       runnel::recv(ch1, [](std::optional<int> v) { … }),
-//       runnel::send(ch2, 42, [] { … }),
-//       runnel::timeout(1s, [] { … }),
-//       runnel::otherwise([] { … }));
+//       std::size_t i = runnel::select(
+//           runnel::recv(ch1, [](std::optional<int> v) { … }),
+//           runnel::send(ch2, 42, [] { … }),
+//           runnel::timeout(1s, [] { … }),
+//           runnel::otherwise([] { … }));
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/select_core.hpp>
 
 namespace runnel {
@@ -66,15 +67,17 @@ void call_receive_handler(F& handler, std::optional<T>&& value) {
         static_cast<void>(std::invoke(handler, std::move(value)));
     } else if constexpr (takes_value_and_ok<F, T>) {
         static_assert(std::is_default_constructible_v<T>,
-                      "a (T, bool) handler needs a default-constructible T for a closed channel");
+                      "runnel::recv: a (T, bool) handler needs a default-constructible T for a "
+                      "closed channel");
         if (value) {  // two calls: a conditional expression would move the value once more
             static_cast<void>(std::invoke(handler, std::move(*value), true));
         } else {
             static_cast<void>(std::invoke(handler, T{}, false));
         }
     } else if constexpr (takes_value<F, T>) {
-        static_assert(std::is_default_constructible_v<T>,
-                      "a (T) handler needs a default-constructible T for a closed channel");
+        static_assert(
+            std::is_default_constructible_v<T>,
+            "runnel::recv: a (T) handler needs a default-constructible T for a closed channel");
         if (value) {
             static_cast<void>(std::invoke(handler, std::move(*value)));
         } else {
@@ -430,6 +433,7 @@ auto recv(C&& channel) {
     return detail::recv_case<detail::value_of<C>, detail::no_handler>(
         detail::chan_access::handle(std::forward<C>(channel)), {});
 }
+RUNNEL_MISTAKE(recv_takes_a_channel_or_its_receiving_end_and_a_handler_of_its_values, recv(...));
 
 /// Send. The value is evaluated once, and moved only if this case runs; a copy, or a conversion to the
 /// channel's type, is made beforehand. On a closed channel the select throws closed_channel.
@@ -454,25 +458,33 @@ auto send(C&& channel, Handler&& handler = {}) {
         detail::chan_access::handle(std::forward<C>(channel)), unit{},
         std::forward<Handler>(handler));
 }
+RUNNEL_MISTAKE(send_takes_a_channel_or_its_sending_end_and_a_value_of_its_type, send(...));
 
 /// Runs if nothing else could within `d` (not at all before; zero or less: if nothing is ready now). The
 /// time counts from the start of the select, of each one if the case is kept and used again. No channel
 /// and no goroutine is made for it.
 template <class Rep, class Period, class Handler = detail::no_handler>
 auto timeout(std::chrono::duration<Rep, Period> d, Handler&& handler = {}) {
+    static_assert(std::is_invocable_v<std::decay_t<Handler>&>,
+                  "runnel::timeout: the handler is called without arguments");
     return detail::timeout_case<duration, std::decay_t<Handler>>(detail::to_duration(d),
                                                                  std::forward<Handler>(handler));
 }
 /// The same at a point in time.
 template <class Clock, class Dur, class Handler = detail::no_handler>
 auto timeout(std::chrono::time_point<Clock, Dur> tp, Handler&& handler = {}) {
+    static_assert(std::is_invocable_v<std::decay_t<Handler>&>,
+                  "runnel::timeout: the handler is called without arguments");
     return detail::timeout_case<detail::time_point, std::decay_t<Handler>>(
         detail::to_time_point(tp), std::forward<Handler>(handler));
 }
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, timeout(...));
 
 /// Go's `default`: runs when no other case can.
 template <class Handler = detail::no_handler>
 auto otherwise(Handler&& handler = {}) {
+    static_assert(std::is_invocable_v<std::decay_t<Handler>&>,
+                  "runnel::otherwise: the handler is called without arguments");
     return detail::otherwise_case<std::decay_t<Handler>>(std::forward<Handler>(handler));
 }
 
@@ -549,6 +561,12 @@ std::size_t select(in_order_t, Cases&&... cases) {
 
 namespace detail {
 
+template <class C>
+concept fits_select = any_select_case<C> || std::is_same_v<std::remove_cvref_t<C>, in_order_t>;
+template <class C>
+concept belongs_to_select = any_select_case<std::remove_cvref_t<C>> || receive_handle<C> ||
+                            send_handle<C> || context_like<std::remove_cvref_t<C>>;
+
 inline std::size_t select_dynamic(bool ordered, std::vector<select_case>& cases) {
     const std::size_t n = cases.size();
     if (n == 0) wait_for_ever(wait_reason::select_no_cases);
@@ -578,6 +596,10 @@ inline std::size_t select(in_order_t, std::vector<select_case>& cases) {
 inline std::size_t select(in_order_t, std::vector<select_case>&& cases) {
     return detail::select_dynamic(true, cases);
 }
+// Only where one of the arguments shows that this is the select that is meant.
+template <class... Cases>
+    requires((detail::belongs_to_select<Cases> || ...) && !(detail::fits_select<Cases> && ...))
+RUNNEL_MISTAKE(a_case_is_made_by_recv_send_timeout_otherwise_or_done, select(Cases&&...));
 
 }  // namespace v0
 }  // namespace runnel

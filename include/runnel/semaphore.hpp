@@ -1,7 +1,7 @@
 // runnel/semaphore.hpp — weighted permits, strictly first come, first served.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      golang.org/x/sync/semaphore.Weighted           Differences: docs/from_go.md#sync
+//   Go      golang.org/x/sync/semaphore.Weighted           Differences: docs/from_go.md#sync-time-context
 //   Layer   4; includes layers 0-3, and chan.hpp for contexts
 //   Map     waiting → detail/waiter.hpp
 //   Tests   tests/semaphore_test.cpp

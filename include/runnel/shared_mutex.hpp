@@ -1,7 +1,7 @@
 // runnel/shared_mutex.hpp — many readers or one writer.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      sync.RWMutex                                   Differences: docs/from_go.md#sync
+//   Go      sync.RWMutex                                   Differences: docs/from_go.md#sync-time-context
 //   Layer   4; includes layers 0-3
 //   Map     1. exclusive   2. shared   3. handing over;
 //           waiting → detail/waiter.hpp;  the queues' lock → detail/word_lock.hpp

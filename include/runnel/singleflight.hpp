@@ -32,6 +32,7 @@ public:
     static_assert(std::is_copy_constructible_v<V>,
                   "runnel::singleflight: each caller gets a copy of the value");
 
+    /// What run() returns.
     struct result {
         V value;
         bool shared;  ///< whether more than one caller got it

@@ -92,6 +92,7 @@ private:
     std::uint64_t seed_;
 };
 
+/// Settings of a simulation.
 struct simulation_options {
     /// Scheduling decisions after which a program is taken to be endless.
     std::uint64_t most_steps = 10'000'000;

@@ -16,6 +16,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/timer_chan.hpp>
 
 namespace runnel {
@@ -63,6 +64,8 @@ void sleep_for(std::chrono::duration<Rep, Period> d) {
     }
 }
 
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, sleep_for(...));
+
 /// Parks until `tp` has come. Of a clock other than runnel's, its distance from now is taken once.
 template <class Clock, class Dur>
 void sleep_until(std::chrono::time_point<Clock, Dur> tp) {
@@ -82,6 +85,7 @@ recv_chan<clock::time_point> after(std::chrono::duration<Rep, Period> d) {
         detail::this_scheduler(), detail::deadline_after(detail::to_duration(d)), duration::zero());
     return detail::chan_access::adopt<recv_chan<clock::time_point>>(t->channel());
 }
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, after(...));
 
 /// One event in the future: a tick on its channel, or a function's call.
 /// Movable; a moved-from timer may only be assigned to or destroyed.
@@ -159,6 +163,7 @@ timer after_func(std::chrono::duration<Rep, Period> d, F&& f,
 /// Errors  std::invalid_argument for a period of zero or less. Go  *time.Ticker
 class ticker {
 public:
+    /// Ticks each `period`, for the first time after one.
     template <class Rep, class Period>
     explicit ticker(std::chrono::duration<Rep, Period> period) {
         const duration p = detail::checked_period(detail::to_duration(period));
@@ -178,6 +183,7 @@ public:
         if (timer_ != nullptr) timer_->stop();
     }
 
+    /// Where the ticks come.
     const recv_chan<clock::time_point>& chan() const noexcept { return channel_; }
 
     /// No tick can be received afterwards, until reset().

@@ -1,7 +1,7 @@
 // runnel/wait_group.hpp — waiting until a number of goroutines have finished.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Go      sync.WaitGroup                                 Differences: docs/from_go.md#sync
+//   Go      sync.WaitGroup                                 Differences: docs/from_go.md#sync-time-context
 //   Layer   4; includes layers 0-3, and chan.hpp for contexts
 //   Map     counting and waiting → detail/countdown.hpp;  go → detail/spawn.hpp
 //   Tests   tests/wait_group_test.cpp
@@ -17,6 +17,7 @@
 #include <runnel/chan.hpp>
 #include <runnel/detail/chrono.hpp>
 #include <runnel/detail/countdown.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/spawn.hpp>
 #include <runnel/error.hpp>
 
@@ -110,6 +111,7 @@ public:
                          std::tuple<std::decay_t<A>, std::decay_t<Args>...>(
                              std::forward<A>(argument), std::forward<Args>(arguments)...)});
     }
+    RUNNEL_MISTAKE(the_function_cannot_be_called_with_these_arguments, go(...));
 
 private:
     template <class Call>

@@ -1,4 +1,4 @@
-// expect-error: conversion from
+// expect-error: conversion from .*recv_chan<int>.* to .*[ :]chan<int>
 // tests/compile_fail/chan_from_a_receive_end.cpp — a receive end does not convert back to the channel.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -32,6 +32,8 @@ execute_process(COMMAND ${command} -DRUNNEL_EXPECT_FAIL "${FILE}"
 if(result EQUAL 0)
     fail("compiles, though it must not")
 endif()
-if(NOT errors MATCHES "error: [^\n]*(${expected})")
-    fail("no `error:` line matches \"${expected}\"\n${errors}")
+# What is read first is to say it.
+string(REGEX MATCH "[^\n]*error: [^\n]*" first "${errors}")
+if(NOT first MATCHES "error: .*(${expected})")
+    fail("the first `error:` line does not match \"${expected}\"\n${errors}")
 endif()

@@ -1,4 +1,4 @@
-// expect-error: no member named .close
+// expect-error: a_receiving_end_cannot_be_closed
 // tests/compile_fail/close_a_done_channel.cpp — only the owner of a context can end it.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/context.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no member named .close
+// expect-error: a_receiving_end_cannot_be_closed
 // tests/compile_fail/close_a_receive_end.cpp — a receive end cannot close its channel.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: use of deleted function|call to deleted function
+// expect-error: deleted function .*with_value
 // tests/compile_fail/context_value_of_a_temporary_key.cpp — nobody could ask for its value.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/context.hpp>

@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*cancel_context
 // tests/compile_fail/copy_of_a_cancel_context.cpp — a cancel_context is the only owner of its cancellation.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/context.hpp>

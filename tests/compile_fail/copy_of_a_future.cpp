@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*future
 // tests/compile_fail/copy_of_a_future.cpp — a future is the only owner of its result.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/future.hpp>

@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*group
 // tests/compile_fail/copy_of_a_group.cpp — a group waits for its goroutines where it is.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/group.hpp>

@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*timer
 // tests/compile_fail/copy_of_a_timer.cpp — a timer has one owner.
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>

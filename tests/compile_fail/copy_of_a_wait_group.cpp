@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*wait_group
 // tests/compile_fail/copy_of_a_wait_group.cpp — a wait_group is where it is: waiters know its address.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/wait_group.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching function|no type named
+// expect-error: the_function_cannot_be_called_with_these_arguments
 // tests/compile_fail/go_async_of_no_callable.cpp — async needs something that can be called.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/go.hpp>

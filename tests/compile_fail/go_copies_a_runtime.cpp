@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*runtime
 // tests/compile_fail/go_copies_a_runtime.cpp — a runtime owns its threads.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/runtime.hpp>

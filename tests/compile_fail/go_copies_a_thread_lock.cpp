@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*thread_lock
 // tests/compile_fail/go_copies_a_thread_lock.cpp — a pin belongs to its goroutine.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/thread_lock.hpp>

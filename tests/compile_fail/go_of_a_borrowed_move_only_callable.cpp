@@ -1,4 +1,4 @@
-// expect-error: deleted|no matching function
+// expect-error: runnel::go: what cannot be copied is given with std::move
 // tests/compile_fail/go_of_a_borrowed_move_only_callable.cpp — a move-only callable must be moved in.
 // SPDX-License-Identifier: BSL-1.0
 #include <memory>

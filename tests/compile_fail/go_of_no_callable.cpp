@@ -1,4 +1,4 @@
-// expect-error: the function cannot be called with these arguments|no matching function
+// expect-error: runnel::go: the function cannot be called with these arguments
 // tests/compile_fail/go_of_no_callable.cpp — what cannot be called cannot be a goroutine.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/go.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: the_function_cannot_be_called_with_these_arguments
 // tests/compile_fail/go_with_a_reference_argument.cpp — arguments are copied: a reference must be wrapped.
 // SPDX-License-Identifier: BSL-1.0
 #include <functional>

@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: the_function_cannot_be_called_with_these_arguments
 // tests/compile_fail/go_with_wrong_arguments.cpp — the arguments must be the function's.
 // SPDX-License-Identifier: BSL-1.0
 #include <string>

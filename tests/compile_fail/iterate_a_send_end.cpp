@@ -1,4 +1,4 @@
-// expect-error: begin
+// expect-error: a_sending_end_cannot_be_iterated
 // tests/compile_fail/iterate_a_send_end.cpp — a send end cannot be iterated.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

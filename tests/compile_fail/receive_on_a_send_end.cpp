@@ -1,4 +1,4 @@
-// expect-error: no member named .recv
+// expect-error: a_sending_end_cannot_receive
 // tests/compile_fail/receive_on_a_send_end.cpp — a send end cannot receive.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: recv_takes_a_channel_or_its_receiving_end_and_a_handler_of_its_values
 // tests/compile_fail/select_handler_of_another_type.cpp — a handler takes what the channel carries.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/select.hpp>

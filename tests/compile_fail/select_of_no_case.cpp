@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: a_case_is_made_by_recv_send_timeout_otherwise_or_done
 // tests/compile_fail/select_of_no_case.cpp — select takes cases, nothing else.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: recv_takes_a_channel_or_its_receiving_end_and_a_handler_of_its_values
 // tests/compile_fail/select_receives_on_a_send_end.cpp — select receives only on what can be received from.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: send_takes_a_channel_or_its_sending_end_and_a_value_of_its_type
 // tests/compile_fail/select_sends_on_a_receive_end.cpp — select sends only on what can be sent on.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: needs a default-constructible T
+// expect-error: runnel::recv: a \(T\) handler needs a default-constructible T
 // tests/compile_fail/select_value_handler_without_default.cpp — a (T) handler needs a T for the closed channel.
 // SPDX-License-Identifier: BSL-1.0
 #include <optional>

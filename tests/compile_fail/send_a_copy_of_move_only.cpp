@@ -1,4 +1,4 @@
-// expect-error: no matching .*function
+// expect-error: a_value_that_cannot_be_copied_is_sent_with_std_move
 // tests/compile_fail/send_a_copy_of_move_only.cpp — a move-only value is sent by moving it.
 // SPDX-License-Identifier: BSL-1.0
 #include <memory>

@@ -1,4 +1,4 @@
-// expect-error: no matching .*function
+// expect-error: a_channel_is_sent_what_converts_to_its_type
 // tests/compile_fail/send_of_another_type.cpp — a value of a type that does not convert cannot be sent.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no member named .send
+// expect-error: a_receiving_end_cannot_send
 // tests/compile_fail/send_on_a_receive_end.cpp — a receive end cannot send.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/chan.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching|no viable|cannot convert
+// expect-error: a_condition_variable_waits_with_a_unique_lock_of_a_runnel_mutex
 // tests/compile_fail/sync_condition_variable_with_a_std_mutex.cpp — it would block the thread.
 // SPDX-License-Identifier: BSL-1.0
 #include <mutex>

@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*barrier
 // tests/compile_fail/sync_copy_of_a_barrier.cpp — those who wait know a barrier by its place.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/barrier.hpp>

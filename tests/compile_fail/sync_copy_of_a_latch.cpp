@@ -1,4 +1,4 @@
-// expect-error: deleted
+// expect-error: deleted .*latch
 // tests/compile_fail/sync_copy_of_a_latch.cpp — those who wait know a latch by its place.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/latch.hpp>

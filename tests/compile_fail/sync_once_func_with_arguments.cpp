@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: the_function_is_called_without_arguments
 // tests/compile_fail/sync_once_func_with_arguments.cpp — which of the arguments would it be called with?
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/once.hpp>

@@ -1,4 +1,4 @@
-// expect-error: no matching function
+// expect-error: the_function_is_called_without_arguments_and_returns_a_value
 // tests/compile_fail/sync_once_value_of_void.cpp — a function without a value is for once_func.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/once.hpp>

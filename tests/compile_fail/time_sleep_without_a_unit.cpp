@@ -1,4 +1,4 @@
-// expect-error: no matching function for call to .*sleep_for
+// expect-error: a_time_needs_a_unit_as_in_5ms
 // tests/compile_fail/time_sleep_without_a_unit.cpp — a duration has a unit.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/time.hpp>

@@ -37,6 +37,15 @@
 #define RUNNEL_LIKELY(x) (__builtin_expect(!!(x), 1))
 #define RUNNEL_UNLIKELY(x) (__builtin_expect(!!(x), 0))
 
+// A function that nobody can call, and what the compiler says of who tries: see mistake.hpp. Clang says only of an
+// unavailable one more than its name, g++ sees only in a deleted one what `requires` is to see: no function.
+#if defined(__clang__)
+#define RUNNEL_MISTAKE(sentence, ...) \
+    __attribute__((unavailable("runnel: " #sentence))) runnel::detail::sentence __VA_ARGS__
+#else
+#define RUNNEL_MISTAKE(sentence, ...) runnel::detail::sentence __VA_ARGS__ = delete
+#endif
+
 // A thread's own variables are seen by the fibers that happen to run on it: no race, and no business of
 // the thread sanitizer's.
 #if defined(__clang__)

@@ -386,6 +386,9 @@ template <class F, class... Args>
 void start_goroutine(scheduler* home, source_place place, F&& function, Args&&... arguments) {
     static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
                   "runnel::go: the function cannot be called with these arguments");
+    static_assert(std::is_constructible_v<std::decay_t<F>, F&&> &&
+                      (std::is_constructible_v<std::decay_t<Args>, Args&&> && ...),
+                  "runnel::go: what cannot be copied is given with std::move");
     using Task = task<std::decay_t<F>, std::decay_t<Args>...>;
     check_callable(function);
     worker* w = current_worker();
