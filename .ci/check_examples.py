@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-# .ci/check_examples.py — every program of the guide is there, its output is compared, and examples/README.md lists it.
+# .ci/check_examples.py — every program of the guide is there, its output is compared, examples/README.md lists it, and
+#     its chapter's page links to it.
 # SPDX-License-Identifier: BSL-1.0
 #
 #   .ci/check_examples.py           only checks
-#   .ci/check_examples.py --write   writes the table of examples/README.md anew, from the first line of each program
+#   .ci/check_examples.py --write   writes the table of examples/README.md anew, from the first line of each program,
+#                                   and from the headings of the documents
 import pathlib
 import re
 import sys
@@ -34,6 +36,13 @@ chapters = {
     "excel_to_db": ("Practical project", "main"),
     "16_next_steps": ("Next steps", "web_scraper realtime api_client chat"),
 }
+# What the guide has beside chapters with programs: its page in docs/guide, of which its headings are counted, and
+# what it shows. The code of docs/guide/NAME.md is tests/guide_NAME_test.cpp's, if there is one.
+documents = {
+    "Interview questions": ("interview", "### ", "questions, answered with code"),
+    "Best practices, anti-patterns": ("practices", "### ", "practices and mistakes, the bad form and the good one"),
+    "Tools": ("tools", "## ", "sections: races, schedules, dumps, profiles, benchmarks"),
+}
 # Of several sources, and with tests of its own: not run and compared as the others are.
 projects = {"excel_to_db"}
 # Of no chapter: what programs share, and a project to copy, which tests/consumers builds.
@@ -50,6 +59,8 @@ rows = ["| chapter | program | what it shows |", "|---|---|---|"]
 programs = 0
 for folder, (title, names) in chapters.items():
     wanted = names.split()
+    page = root / "docs/guide" / ("README.md" if folder == "01_hello" else f"{folder}.md")
+    linked = set(re.findall(r"\]\(\.\./\.\./examples/([^)#]+)\)", page.read_text(encoding="utf-8")))
     if folder not in projects:
         there = sorted(p.stem for p in (examples / folder).glob("*.cpp"))
         wanted += [name for name in there if name not in wanted]
@@ -65,10 +76,21 @@ for folder, (title, names) in chapters.items():
         shows = first.partition(" — ")[2]
         if not shows:
             problems.append(f"the first line of examples/{path} does not say what it shows")
+        if path not in linked and folder not in linked:
+            problems.append(f"{page.relative_to(root)} has no link to examples/{path}")
         shown_as = folder if folder in projects else name
         rows.append(f"| {title} | [{shown_as}]({path}) | {shows.replace('|', '&#124;')} |")
         title = ""
         programs += 1
+for title, (name, heading, shows) in documents.items():
+    file = root / f"docs/guide/{name}.md"
+    if not file.is_file():
+        problems.append(f"docs/guide/{name}.md is not there")
+        continue
+    count = len(re.findall(f"^{heading}", file.read_text(encoding="utf-8"), re.M))
+    test = f"tests/guide_{name}_test.cpp"
+    held = f"; compiled and run by [guide_{name}_test](../{test})" if (root / test).is_file() else ""
+    rows.append(f"| {title} | [docs/guide/{name}.md](../docs/guide/{name}.md) | {count} {shows}{held}. |")
 table = "\n".join(rows) + "\n"
 
 text = readme.read_text(encoding="utf-8")
