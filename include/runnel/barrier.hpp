@@ -34,8 +34,10 @@ struct no_completion {
 /// who wait go on, and the next phase begins. May be destroyed as soon as the last phase's waits have
 /// returned.
 template <class CompletionFunction = detail::no_completion>
-    requires std::is_invocable_v<CompletionFunction&>
 class barrier {
+    static_assert(std::is_invocable_v<CompletionFunction&>,
+                  "runnel::barrier: the completion is called without arguments");
+
 public:
     /// Which phase an arrival belongs to.
     class [[nodiscard]] arrival_token {
@@ -102,7 +104,6 @@ private:
 // ---- 1. arriving ----
 
 template <class CompletionFunction>
-    requires std::is_invocable_v<CompletionFunction&>
 std::uint64_t barrier<CompletionFunction>::arrive(std::ptrdiff_t n, std::ptrdiff_t drops) {
     detail::interruption_point();
     lock_.lock();
@@ -130,7 +131,6 @@ std::uint64_t barrier<CompletionFunction>::arrive(std::ptrdiff_t n, std::ptrdiff
 // ---- 2. completing ----
 
 template <class CompletionFunction>
-    requires std::is_invocable_v<CompletionFunction&>
 void barrier<CompletionFunction>::complete_phase() noexcept {
     detail::wake_list woken;
     lock_.lock();
