@@ -98,6 +98,43 @@ TEST_CASE("the summary is readable, and rejected rows go to the errors file") {
     CHECK(std::count(csv.begin(), csv.end(), '\n') == 3);
 }
 
+TEST_CASE("a dry run says what an import would, and touches no database") {
+    const fixture f;
+    f.generate(300, 4);
+    for (const std::string method : {"sequential", "concurrent", "batch", "pipeline", "copy"}) {
+        INFO(method);
+        const result r = f.run({"import", f.book, "--dry-run", "--method", method, "--json"});
+        CHECK(r.status == 0);
+        CHECK(r.err.empty());
+        const auto stats = nlohmann::json::parse(r.out);
+        CHECK(stats.size() == 6);
+        CHECK(stats.at("dry_run") == true);
+        CHECK(stats.at("total_records") == 300);
+        CHECK(stats.at("success_count") == 296);
+        CHECK(stats.at("error_count") == 4);
+    }
+
+    // The database may be named; it is neither made nor asked, nor is a server.
+    const result named = f.run({"import", f.book, "--dry-run", "--db", f.db});
+    CHECK(named.status == 0);
+    CHECK(test::contains(named.out, "this is a dry run, nothing is stored"));
+    CHECK(test::contains(named.out, "success         296\n"));
+    CHECK(test::contains(named.out, "insufficient columns: 3 of 9 cells\n"));
+    CHECK_FALSE(std::filesystem::exists(f.db));
+    CHECK(f.run({"import", f.book, "--dry-run", "--db", "postgres:///x?host=/nowhere"}).status ==
+          0);
+
+    // What it finds wrong goes the usual ways.
+    CHECK(f.run({"import", f.book, "--dry-run", "--strict"}).status == 3);
+    CHECK(f.run({"import", f.book, "--dry-run", "--errors", f.errors}).status == 0);
+    const std::string csv = test::read_text(f.errors);
+    CHECK(std::count(csv.begin(), csv.end(), '\n') == 5);
+    check_complaint(f.run({"import", f.book, "--dry-run", "--max-errors", "2"}), 1,
+                    "more than 2 rows were rejected; nothing is stored by a dry run");
+    check_complaint(f.run({"import", (f.folder / "none.xlsx").string(), "--dry-run"}), 1,
+                    "no such file");
+}
+
 TEST_CASE("rejected rows are an error only under --strict") {
     const fixture f;
     f.generate(20, 2);

@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "import/methods.hpp"
+#include "store/dry_store.hpp"
 #include "store/open_store.hpp"
 #include "workbook/error.hpp"
 
@@ -36,6 +37,7 @@ std::string explain(const std::exception_ptr& failure, const import_command& com
 }
 
 std::string committed_text(const import_stats& stats) {
+    if (stats.dry_run) return "nothing is stored by a dry run";
     return fmt::format("{} row{} committed", stats.success_count,
                        stats.success_count == 1 ? " is" : "s are");
 }
@@ -43,8 +45,10 @@ std::string committed_text(const import_stats& stats) {
 void print_summary(const import_command& command, const importer& job,
                    const import_report& report) {
     const import_stats& stats = report.stats;
-    fmt::print("{}, sheet \"{}\" -> {} ({})\n", command.file.string(), job.sheet_name(),
-               shown_store(command.db), method_name(command.options.method));
+    fmt::print("{}, sheet \"{}\" -> {}\n", command.file.string(), job.sheet_name(),
+               command.dry_run ? "nowhere: this is a dry run, nothing is stored"
+                               : fmt::format("{} ({})", shown_store(command.db),
+                                             method_name(command.options.method)));
     fmt::print("  total    {:>10}\n", stats.total_records());
     fmt::print("  success  {:>10}\n", stats.success_count);
     fmt::print("  errors   {:>10}\n", stats.error_count);
@@ -108,6 +112,9 @@ int generate_file(const runnel::context& ctx, const generate_command& command) {
 }
 
 int import_file(const runnel::context& ctx, const import_command& command) {
+    import_stats nothing;
+    nothing.dry_run = command.dry_run;
+
     // 1. Everything that can be refused is refused before anything is written.
     std::unique_ptr<importer> job;
     std::unique_ptr<rejected_csv> rejected;
@@ -120,11 +127,15 @@ int import_file(const runnel::context& ctx, const import_command& command) {
             }
             rejected = std::make_unique<rejected_csv>(command.errors);
         }
-        db = open_store(ctx, command.db, command.on_conflict, command.options.workers);
+        if (command.dry_run) {
+            db = std::make_unique<dry_store>();
+        } else {
+            db = open_store(ctx, command.db, command.on_conflict, command.options.workers);
+        }
     } catch (...) {
         if (ctx.err()) {
-            if (command.json) fmt::print("{}\n", to_json({}));
-            complain("interrupted; " + committed_text({}));
+            if (command.json) fmt::print("{}\n", to_json(nothing));
+            complain(fmt::format("interrupted; {}", committed_text(nothing)));
             return exit_interrupted;
         }
         complain(explain(std::current_exception(), command));
@@ -132,7 +143,8 @@ int import_file(const runnel::context& ctx, const import_command& command) {
     }
 
     // 2. Import.
-    const import_report report = job->run(ctx, *db, rejected.get());
+    import_report report = job->run(ctx, *db, rejected.get());
+    report.stats.dry_run = command.dry_run;
 
     // 3. Report.
     if (command.json) {

@@ -123,10 +123,10 @@ any_command parse_options(int argc, const char* const* argv) {
     import_command import;
     CLI::App* on_import = app.add_subcommand("import", "import a workbook into a database");
     on_import->add_option("file", import.file, "the workbook (.xlsx)")->required();
-    on_import
-        ->add_option("--db", import.db,
-                     "an SQLite file, made if missing, or postgres://user@host/database")
-        ->required();
+    on_import->add_option("--db", import.db,
+                          "an SQLite file, made if missing, or postgres://user@host/database");
+    on_import->add_flag("--dry-run", import.dry_run,
+                        "read, check and report, but store nothing: no database is needed");
     on_import
         ->add_option("--method", import.options.method,
                      "sequential, concurrent, batch, pipeline or copy")
@@ -171,7 +171,12 @@ any_command parse_options(int argc, const char* const* argv) {
         throw usage_error(error.what());
     }
     if (on_generate->parsed()) return generate;
-    if (on_import->parsed()) return import;
+    if (on_import->parsed()) {
+        if (import.db.empty() && !import.dry_run) {
+            throw usage_error("--db is required, or --dry-run");
+        }
+        return import;
+    }
     if (on_serve->parsed()) return serve;
     return compare;
 }

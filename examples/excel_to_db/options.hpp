@@ -21,10 +21,11 @@ struct generate_command {
 
 struct import_command {
     std::filesystem::path file;
-    std::string db;                // a file, or postgres://…
+    std::string db;                // a file, or postgres://…; may be empty in a dry run
     std::filesystem::path errors;  // empty: rejected rows are only counted and shown
     import_options options;
     conflict_rule on_conflict = conflict_rule::none;
+    bool dry_run = false;  // no database is touched
     bool json = false;
     bool strict = false;
 };

@@ -42,13 +42,14 @@ std::string duration_text(std::chrono::nanoseconds duration) {
 }
 
 std::string to_json(const import_stats& stats) {
-    const nlohmann::ordered_json object = {
+    nlohmann::ordered_json object = {
         {"total_records", stats.total_records()},
         {"success_count", stats.success_count},
         {"error_count", stats.error_count},
         {"duration", duration_text(stats.duration)},
         {"records_per_second", stats.records_per_second()},
     };
+    if (stats.dry_run) object["dry_run"] = true;
     return object.dump(2);
 }
 

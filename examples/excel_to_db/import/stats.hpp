@@ -12,6 +12,7 @@ struct import_stats {
     std::uint64_t success_count = 0;  // rows that are committed
     std::uint64_t error_count = 0;    // rows that were rejected
     std::chrono::nanoseconds duration{0};
+    bool dry_run = false;  // success_count says what would be committed, and nothing is
 
     /// By definition, not by counting: the three numbers cannot disagree.
     std::uint64_t total_records() const { return success_count + error_count; }
@@ -24,7 +25,7 @@ struct import_stats {
 /// on, else to the microsecond.
 std::string duration_text(std::chrono::nanoseconds duration);
 
-/// The guide's `stats` object.
+/// The guide's `stats` object; what the guide does not know is in it only where there is something to say.
 std::string to_json(const import_stats& stats);
 
 }  // namespace excel_to_db
