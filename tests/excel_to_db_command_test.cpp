@@ -98,6 +98,31 @@ TEST_CASE("the summary is readable, and rejected rows go to the errors file") {
     CHECK(std::count(csv.begin(), csv.end(), '\n') == 3);
 }
 
+TEST_CASE("what is odd about imported rows is told by kind, or rejects them") {
+    const fixture f;
+    const auto row = [](std::uint32_t number, const std::string& email, const std::string& site) {
+        return test::text_row(number, {"n", "", "", email, "", "", "", site, ""});
+    };
+    test::write_zip(f.book, test::one_sheet(test::header_row() + row(2, "a@b.c", "x.y") +
+                                            row(3, "ab.c", "x.y") + row(4, "a@", "nowhere")));
+    const result told = f.run({"import", f.book, "--db", f.db, "--strict"});
+    CHECK(told.status == 0);
+    CHECK(test::contains(told.out, "  success           3\n"));
+    CHECK(test::contains(told.out, "  warning           2   the email is not an address\n"));
+    CHECK(test::contains(told.out, "  warning           1   the website is not a URL\n"));
+
+    const auto stats = nlohmann::json::parse(f.run({"import", f.book, "--db", f.db, "--json"}).out);
+    CHECK(stats.size() == 6);
+    CHECK(stats.at("success_count") == 3);
+    CHECK(stats.at("warnings") == nlohmann::json({{"email", 2}, {"website", 1}}));
+
+    const result rejected = f.run({"import", f.book, "--db", f.db, "--check-formats"});
+    CHECK(rejected.status == 0);
+    CHECK(test::contains(rejected.out, "  errors            2\n"));
+    CHECK(test::contains(rejected.out, "row 3: the email is not an address\n"));
+    CHECK_FALSE(test::contains(rejected.out, "warning"));
+}
+
 TEST_CASE("a dry run says what an import would, and touches no database") {
     const fixture f;
     f.generate(300, 4);

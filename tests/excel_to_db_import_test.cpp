@@ -335,17 +335,51 @@ TEST_CASE("faulty cells reject their rows, each with its reason") {
     });
 }
 
-TEST_CASE("emails and websites are looked at if asked") {
+namespace {
+
+std::string row_with(std::uint32_t number, const std::string& email, const std::string& site,
+                     const std::string& name = "n") {
+    return text_row(number, {name, "", "", email, "", "", "", site, ""});
+}
+
+}  // namespace
+
+TEST_CASE("rows are rejected for their emails and websites if asked") {
     fixture f;
     const auto row = [](std::uint32_t number, const std::string& email, const std::string& site) {
-        return text_row(number, {"n", "", "", email, "", "", "", site, ""});
+        return row_with(number, email, site);
     };
     f.write_rows(row(2, "a@b.c", "www.x.y/z") + row(3, "ab.c", "") + row(4, "", "nowhere") +
                  row(5, "", "") + row(6, "a@b", "https://x.y"));
     CHECK(f.run(import_method::batch).stats.error_count == 0);
     f.options.checks.check_formats = true;
-    f.run(import_method::batch);
+    const import_report report = f.run(import_method::batch);
     CHECK(f.rejected.numbers() == std::vector<std::uint32_t>{3, 4, 6});
+    CHECK(f.rejected.rows[0].reason == "the email is not an address");
+    CHECK(f.rejected.rows[1].reason == "the website is not a URL");
+    for (const named_warning& each : row_warnings) {
+        CHECK(report.stats.warnings.of(each.warning) == 0);
+    }
+}
+
+TEST_CASE("else they are warnings, which are counted of the rows that are committed") {
+    each_method([](fixture& f, import_method method) {
+        f.refuse_bad();
+        std::string rows = row_with(2, "ab.c", "") + row_with(3, "a@b.c", "nowhere") +
+                           row_with(4, "a@b", "no where.com") + row_with(5, "", "") +
+                           row_with(6, "a@b.c", "https://x.y/z") +
+                           row_with(7, "ab.c", "nowhere", "bad") +  // for the database
+                           text_row(8, {"short", "", "", "ab.c"});
+        for (std::uint32_t row = 9; row < 109; ++row) {
+            rows += row_with(row, row % 4 == 0 ? "a b@c.d" : "a@b.c", "x.y");
+        }
+        f.write_rows(rows);
+        const import_report report = f.run(method);
+        CHECK(report.stats.success_count == 105);
+        CHECK(f.rejected.numbers() == std::vector<std::uint32_t>{7, 8});
+        CHECK(report.stats.warnings.of(row_warning::email) == 2 + 25);
+        CHECK(report.stats.warnings.of(row_warning::website) == 2);
+    });
 }
 
 // ---- 3. headers ----
@@ -681,6 +715,14 @@ TEST_CASE("the statistics are the guide's object, with numbers that are numbers"
     CHECK(to_json(stats) ==
           "{\n  \"total_records\": 10000,\n  \"success_count\": 9987,\n  \"error_count\": 13,\n"
           "  \"duration\": \"500ms\",\n  \"records_per_second\": 19974.0\n}");
+
+    // More than the guide's only where there is more to say.
+    stats.warnings.add(row_warning::website);
+    stats.dry_run = true;
+    CHECK(to_json(stats) ==
+          "{\n  \"total_records\": 10000,\n  \"success_count\": 9987,\n  \"error_count\": 13,\n"
+          "  \"duration\": \"500ms\",\n  \"records_per_second\": 19974.0,\n"
+          "  \"warnings\": {\n    \"website\": 1\n  },\n  \"dry_run\": true\n}");
 }
 
 TEST_CASE("rejected rows are written as CSV, guarded against being run as formulas") {

@@ -55,6 +55,10 @@ void print_summary(const import_command& command, const importer& job,
     if (report.skipped_count > 0) fmt::print("  blank    {:>10}\n", report.skipped_count);
     fmt::print("  time     {:>10}   {:.0f} rows/s\n", duration_text(stats.duration),
                stats.records_per_second());
+    for (const named_warning& each : row_warnings) {
+        const std::uint64_t count = stats.warnings.of(each.warning);
+        if (count > 0) fmt::print("  warning  {:>10}   {}\n", count, each.text);
+    }
     for (const std::string& title : job.columns().ignored()) {
         fmt::print("  column \"{}\" was not imported\n", title);
     }

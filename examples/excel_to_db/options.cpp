@@ -40,7 +40,7 @@ void add_reading_options(CLI::App& app, import_options& options) {
     app.add_flag("--pad-short", options.checks.pad_short,
                  "complete rows that lack their last cells instead of rejecting them");
     app.add_flag("--check-formats", options.checks.check_formats,
-                 "reject rows whose email or website does not look like one");
+                 "reject rows whose email or website does not look like one, instead of warning");
 }
 
 void add_writing_options(CLI::App& app, import_options& options, conflict_rule& on_conflict) {

@@ -46,7 +46,7 @@ public:
             clean_ = insert_all(rows);
             if (clean_) {
                 for (std::size_t i = 0; i < batches.size(); ++i) {
-                    results[i].committed = batches[i].rows.size();
+                    commit(batches[i].rows, results[i]);
                 }
                 return;
             }
@@ -85,13 +85,17 @@ private:
         }
     }
 
+    void commit(std::span<const sheet_row> rows, outcome& result) {
+        for (const sheet_row& row : rows) task_.commit(row, result);
+    }
+
     // `sources` are the sheet rows that `rows` were made from.
     void store(std::span<const business> rows, std::span<sheet_row> sources, outcome& result) {
         if (task_.run.stopped()) return;
         if (rows.size() == 1 || refused_ >= bisect_limit) {
             store_each(rows, sources, result);
         } else if (insert_all(rows)) {
-            result.committed += rows.size();
+            commit(sources, result);
         } else {
             store_halves(rows, sources, result);
         }
@@ -116,7 +120,7 @@ private:
     void count(std::vector<refusal> answers, std::span<sheet_row> sources, outcome& result) {
         for (std::size_t i = 0; i < answers.size(); ++i) {
             if (!answers[i]) {
-                ++result.committed;
+                task_.commit(sources[i], result);
             } else {
                 ++refused_;
                 result.rejected.push_back({std::move(*answers[i]), std::move(sources[i])});

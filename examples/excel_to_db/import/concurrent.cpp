@@ -58,7 +58,7 @@ void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
             if (answers[i]) {
                 result.rejected.push_back({std::move(*answers[i]), std::move(*sources[i])});
             } else {
-                ++result.committed;
+                task.commit(*sources[i], result);
             }
         }
         sort_rejected(result);

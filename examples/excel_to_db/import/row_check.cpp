@@ -37,6 +37,14 @@ bool looks_like_website(std::string_view text) {
     return !has_space(text) && dot != std::string_view::npos && dot > 0 && dot + 1 < host.size();
 }
 
+bool deserves(const sheet_row& row, const header_map& columns, row_warning warning) {
+    const bool is_email = warning == row_warning::email;
+    const std::string_view text =
+        row.text(columns.column(is_email ? email_column : website_column));
+    if (text.empty()) return false;
+    return is_email ? !looks_like_email(text) : !looks_like_website(text);
+}
+
 std::optional<std::string> fault_of_cell(const sheet_row& row, std::size_t column) {
     const auto cell = [&] { return column_name(column) + std::to_string(row.number()); };
     switch (row.kind(column)) {
@@ -82,12 +90,17 @@ std::optional<std::string> find_fault(const sheet_row& row, const header_map& co
     if (is_blank(row.text(columns.column(name_column)))) return "the name is empty";
 
     if (options.check_formats) {
-        const std::string_view email = row.text(columns.column(email_column));
-        if (!email.empty() && !looks_like_email(email)) return "the email is not an address";
-        const std::string_view website = row.text(columns.column(website_column));
-        if (!website.empty() && !looks_like_website(website)) return "the website is not a URL";
+        for (const named_warning& each : row_warnings) {
+            if (deserves(row, columns, each.warning)) return std::string(each.text);
+        }
     }
     return std::nullopt;
+}
+
+void count_warnings(const sheet_row& row, const header_map& columns, warning_counts& counts) {
+    for (const named_warning& each : row_warnings) {
+        if (deserves(row, columns, each.warning)) counts.add(each.warning);
+    }
 }
 
 business make_business(const sheet_row& row, const header_map& columns) {

@@ -7,13 +7,14 @@
 
 #include "import/business.hpp"
 #include "import/header_map.hpp"
+#include "import/warnings.hpp"
 #include "workbook/row.hpp"
 
 namespace excel_to_db {
 
 struct check_options {
     bool pad_short = false;      // a row that ends too early is completed with empty cells
-    bool check_formats = false;  // email and website must look like what they are called
+    bool check_formats = false;  // what is else a warning rejects the row
 };
 
 /// A row with nothing in it: not imported, not counted.
@@ -22,6 +23,9 @@ bool is_blank_row(const sheet_row& row);
 /// Why the row cannot be imported; nothing if it can.
 std::optional<std::string> find_fault(const sheet_row& row, const header_map& columns,
                                       const check_options& options);
+
+/// Adds what is odd about the row: an email or a website that does not look like one.
+void count_warnings(const sheet_row& row, const header_map& columns, warning_counts& counts);
 
 /// Precondition: `find_fault` found none.
 business make_business(const sheet_row& row, const header_map& columns);

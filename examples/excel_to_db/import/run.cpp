@@ -33,6 +33,7 @@ bool row_feed::next(sheet_row& row) {
 
 void tally::add(outcome result) {
     stats.success_count += result.committed;
+    stats.warnings += result.warnings;
     stats.error_count += result.rejected.size();
     told_(stats);
 

@@ -63,6 +63,7 @@ struct outcome {
     std::uint64_t sequence = 0;
     std::uint64_t committed = 0;
     std::vector<rejected_row> rejected;  // in the sheet's order
+    warning_counts warnings{};           // of the committed rows
 };
 
 /// Counts outcomes and tells rejected rows in the sheet's order, whatever the order in which they
@@ -143,6 +144,12 @@ struct import_task {
 
     std::optional<std::string> find_fault(const sheet_row& row) const {
         return excel_to_db::find_fault(row, columns, options.checks);
+    }
+    /// Notes that the row is committed.
+    void commit(const sheet_row& row, outcome& result) const {
+        ++result.committed;
+        // With this check on, a row that deserves one has been rejected.
+        if (!options.checks.check_formats) count_warnings(row, columns, result.warnings);
     }
     std::size_t writers() const { return std::min(options.workers, db.useful_sessions()); }
     /// For the i-th of several goroutines that store: one is enough to go on, so only the first waits for its session,

@@ -14,7 +14,7 @@ void import_sequentially(const import_task& task) {
         if (fault) {
             result.rejected.push_back({std::move(*fault), std::move(row)});
         } else {
-            result.committed = 1;
+            task.commit(row, result);
         }
         task.results.add(std::move(result));
     }

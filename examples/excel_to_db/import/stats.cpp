@@ -49,6 +49,10 @@ std::string to_json(const import_stats& stats) {
         {"duration", duration_text(stats.duration)},
         {"records_per_second", stats.records_per_second()},
     };
+    for (const named_warning& each : row_warnings) {
+        const std::uint64_t count = stats.warnings.of(each.warning);
+        if (count > 0) object["warnings"][std::string(each.name)] = count;
+    }
     if (stats.dry_run) object["dry_run"] = true;
     return object.dump(2);
 }
