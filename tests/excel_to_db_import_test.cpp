@@ -475,7 +475,74 @@ TEST_CASE("one bad row among a hundred costs a few statements, not a hundred") {
     CHECK(store.calls < 20);
 }
 
-// ---- 5. stopping early ----
+// ---- 5. reasons ----
+
+TEST_CASE("the report says how many rows were rejected for what") {
+    each_method([](fixture& f, import_method method) {
+        f.refuse_bad();
+        std::string rows;
+        for (std::uint32_t row = 2; row < 202; ++row) {
+            if (row % 20 == 2) {
+                rows += text_row(row, std::vector<std::string>(1 + row % 7, "short"));
+            } else if (row % 50 == 0) {
+                rows += text_row(row, {" ", "no", "name", "", "", "", "", "", "."});
+            } else {
+                rows += business_row(row, test::numbered(row % 40 == 7 ? "bad" : "good", row));
+            }
+        }
+        f.write_rows(rows);
+        const import_report report = f.run(method);
+        CHECK(report.stats.error_count == 19);
+        CHECK(report.reasons == std::vector<reason_count>{{"insufficient columns", 10},
+                                                          {"no bad names", 5},
+                                                          {"the name is empty", 4}});
+    });
+}
+
+TEST_CASE("rows that are stored already are one reason, whatever their ids") {
+    fixture f;
+    write_sample(f.book, {30, 0, false});
+    CHECK(f.run(import_method::batch).reasons.empty());
+    sqlite_store strict(f.db, conflict_rule::error);
+    CHECK(f.run(import_method::batch, strict).reasons ==
+          std::vector<reason_count>{
+              {"name, phone and email are those of the stored business …", 30}});
+}
+
+TEST_CASE("a database's words are one reason without the row's own") {
+    CHECK(kind_of_refusal("no bad names") == "no bad names");
+    CHECK(kind_of_refusal("duplicate key value violates unique constraint \"one_name_2\" "
+                          "(Key (name)=(a b) already exists.)") ==
+          "duplicate key value violates unique constraint \"one_name_2\"");
+    CHECK(kind_of_refusal("invalid byte sequence for encoding \"UTF8\": 0xe9 0x20 0x41") ==
+          "invalid byte sequence for encoding \"UTF8\": …");
+    CHECK(kind_of_refusal("index row size 30016 exceeds 2704") == "index row size … exceeds …");
+    CHECK(kind_of_refusal("(all of it)") == "(all of it)");
+    CHECK(kind_of_refusal("") == "");
+}
+
+TEST_CASE("reasons are counted one by one, but no more than a handful") {
+    reason_counts counts;
+    const auto reject = [&](const std::string& reason, std::string_view kind = {}) {
+        counts.add({reason, sheet_row(1), kind});
+    };
+    reject("cell A1 holds …", "a cell holds");
+    for (int i = 0; i < 3; ++i) reject("twice");
+    reject("cell B2 holds …", "a cell holds");
+    for (std::size_t i = 0; i < 2 * reason_counts::most_reasons; ++i) {
+        reject("for " + std::string(i + 1, 'x'));
+    }
+    const auto sorted = counts.sorted();
+    REQUIRE(sorted.size() == reason_counts::most_reasons + 1);
+    CHECK(sorted[0] == reason_count{"twice", 3});
+    CHECK(sorted[1] == reason_count{"a cell holds", 2});
+    CHECK(sorted[2] == reason_count{"for x", 1});
+    CHECK(sorted.back() ==
+          reason_count{std::string(reason_counts::other_reasons), reason_counts::most_reasons + 2});
+    CHECK(counts.refused() == 3 + 2 * reason_counts::most_reasons);
+}
+
+// ---- 6. stopping early ----
 
 TEST_CASE("a cancelled import reports exactly what it has committed") {
     each_method([](fixture& f, import_method method) {
@@ -668,7 +735,7 @@ TEST_CASE("an import leaves no goroutine behind") {
     }
 }
 
-// ---- 6. numbers ----
+// ---- 7. numbers ----
 
 TEST_CASE("a second import after a cancelled one adds exactly what it says") {
     fixture f;

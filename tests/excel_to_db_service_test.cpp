@@ -390,6 +390,8 @@ TEST_CASE("each method imports what is uploaded, and answers in the guide's word
         CHECK(status.at("file") == "../../sample.xlsx");
         CHECK(status.at("rejected").size() == 5);
         CHECK(status.at("rejected")[0].at("row") == bad_sheet_rows({10'000, 13})[0]);
+        CHECK(status.at("reasons") ==
+              json::parse(R"([{"reason": "insufficient columns", "count": 13}])"));
 
         const answer errors = f.get(path + "/errors.csv");
         CHECK(errors.status == 200);

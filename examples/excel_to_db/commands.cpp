@@ -52,6 +52,9 @@ void print_summary(const import_command& command, const importer& job,
     fmt::print("  total    {:>10}\n", stats.total_records());
     fmt::print("  success  {:>10}\n", stats.success_count);
     fmt::print("  errors   {:>10}\n", stats.error_count);
+    for (const reason_count& each : report.reasons) {
+        fmt::print("           {:>10}   {}\n", each.count, each.reason);
+    }
     if (report.skipped_count > 0) fmt::print("  blank    {:>10}\n", report.skipped_count);
     fmt::print("  time     {:>10}   {:.0f} rows/s\n", duration_text(stats.duration),
                stats.records_per_second());

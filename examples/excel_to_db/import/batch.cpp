@@ -123,7 +123,7 @@ private:
                 task_.commit(sources[i], result);
             } else {
                 ++refused_;
-                result.rejected.push_back({std::move(*answers[i]), std::move(sources[i])});
+                result.reject(std::move(*answers[i]), std::move(sources[i]));
             }
         }
     }
@@ -164,7 +164,7 @@ void import_in_batches(const import_task& task) {
         const std::size_t size = task.options.batch_size * (copies(task) ? batches_in_copy : 1);
         read_pieces(task, batches, size, [&](sheet_row row, piece& batch) {
             if (auto fault = task.find_fault(row)) {
-                batch.rejected.push_back({std::move(*fault), std::move(row)});
+                batch.rejected.push_back({std::move(fault->reason), std::move(row), fault->kind});
             } else {
                 batch.rows.push_back(std::move(row));
             }

@@ -46,7 +46,7 @@ void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
         sources.clear();
         for (sheet_row& row : job->rows) {
             if (auto fault = task.find_fault(row)) {
-                result.rejected.push_back({std::move(*fault), std::move(row)});
+                result.reject(std::move(*fault), std::move(row));
             } else {
                 rows.push_back(make_business(row, task.columns));
                 sources.push_back(&row);
@@ -56,7 +56,7 @@ void work(const import_task& task, const runnel::recv_chan<piece>& jobs,
         answer answers = store(std::span<const business>(rows));
         for (std::size_t i = 0; i < answers.size(); ++i) {
             if (answers[i]) {
-                result.rejected.push_back({std::move(*answers[i]), std::move(*sources[i])});
+                result.reject(std::move(*answers[i]), std::move(*sources[i]));
             } else {
                 task.commit(*sources[i], result);
             }

@@ -101,6 +101,7 @@ import_report importer::run(const runnel::context& ctx, store& db, rejected_sink
     report.stats.duration = opening_ + (clock::now() - start);
     report.skipped_count = rows.skipped();
     report.first_rejected = std::move(results.first_rejected);
+    report.reasons = results.reasons.sorted();
     report.failure = run.failure();
     // Whoever waited for a locked database has given up because of the cancellation.
     if (ctx.err() && is_store_error(report.failure)) report.failure = nullptr;

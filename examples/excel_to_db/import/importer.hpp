@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "import/header_map.hpp"
+#include "import/reasons.hpp"
 #include "import/rejected_rows.hpp"
 #include "import/row_check.hpp"
 #include "import/stats.hpp"
@@ -67,6 +68,7 @@ struct import_report {
     import_stats stats;
     std::uint64_t skipped_count = 0;           // blank rows, which the stats do not count
     std::vector<rejected_row> first_rejected;  // a handful, to show
+    std::vector<reason_count> reasons;         // of all that were rejected, the most frequent first
     import_ending ending = import_ending::finished;
     std::exception_ptr failure;
 };

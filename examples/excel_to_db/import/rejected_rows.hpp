@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "workbook/row.hpp"
 
@@ -15,6 +16,7 @@ namespace excel_to_db {
 struct rejected_row {
     std::string reason;
     sheet_row row;
+    std::string_view kind = {};  // of its fault, a literal; empty: the database refused the row
 };
 
 /// Takes the rejected rows of one import, in the sheet's order.

@@ -45,27 +45,34 @@ bool deserves(const sheet_row& row, const header_map& columns, row_warning warni
     return is_email ? !looks_like_email(text) : !looks_like_website(text);
 }
 
-std::optional<std::string> fault_of_cell(const sheet_row& row, std::size_t column) {
+std::optional<row_fault> fault_of_cell(const sheet_row& row, std::size_t column) {
     const auto cell = [&] { return column_name(column) + std::to_string(row.number()); };
     switch (row.kind(column)) {
         case cell_kind::error:
-            return fmt::format("cell {} holds the error {}", cell(), row.text(column));
+            return row_fault{"a cell holds an error",
+                             fmt::format("cell {} holds the error {}", cell(), row.text(column))};
         case cell_kind::no_value:
-            return fmt::format("cell {} holds a formula without its result", cell());
+            return row_fault{"a cell holds a formula without its result",
+                             fmt::format("cell {} holds a formula without its result", cell())};
         case cell_kind::malformed:
-            return fmt::format("cell {} holds \"{}\", which is not of the cell's type", cell(),
-                               row.text(column));
+            return row_fault{"a cell holds what is not of its type",
+                             fmt::format("cell {} holds \"{}\", which is not of the cell's type",
+                                         cell(), row.text(column))};
         case cell_kind::too_long:
-            return fmt::format("cell {} is longer than a cell may be", cell());
+            return row_fault{"a cell is longer than it may be",
+                             fmt::format("cell {} is longer than a cell may be", cell())};
         case cell_kind::empty:
         case cell_kind::text:
             break;
     }
     if (row.text(column).find('\0') != std::string_view::npos) {
-        return fmt::format("cell {} holds a NUL character", cell());
+        return row_fault{"a cell holds a NUL character",
+                         fmt::format("cell {} holds a NUL character", cell())};
     }
     return std::nullopt;
 }
+
+row_fault named(std::string_view kind) { return {kind, std::string(kind)}; }
 
 }  // namespace
 
@@ -78,20 +85,20 @@ bool is_blank_row(const sheet_row& row) {
     return true;
 }
 
-std::optional<std::string> find_fault(const sheet_row& row, const header_map& columns,
-                                      const check_options& options) {
+std::optional<row_fault> find_fault(const sheet_row& row, const header_map& columns,
+                                    const check_options& options) {
     if (row.width() < columns.needed_width() && !options.pad_short) {
-        return fmt::format("insufficient columns: {} of {} cells", row.width(),
-                           columns.needed_width());
+        return row_fault{"insufficient columns", fmt::format("insufficient columns: {} of {} cells",
+                                                             row.width(), columns.needed_width())};
     }
     for (std::size_t field = 0; field < business_columns.size(); ++field) {
         if (auto fault = fault_of_cell(row, columns.column(field))) return fault;
     }
-    if (is_blank(row.text(columns.column(name_column)))) return "the name is empty";
+    if (is_blank(row.text(columns.column(name_column)))) return named("the name is empty");
 
     if (options.check_formats) {
         for (const named_warning& each : row_warnings) {
-            if (deserves(row, columns, each.warning)) return std::string(each.text);
+            if (deserves(row, columns, each.warning)) return named(each.text);
         }
     }
     return std::nullopt;

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "import/business.hpp"
 #include "import/header_map.hpp"
@@ -20,9 +21,14 @@ struct check_options {
 /// A row with nothing in it: not imported, not counted.
 bool is_blank_row(const sheet_row& row);
 
+struct row_fault {
+    std::string_view kind;  // the same words for all rows with such a fault, for ever valid
+    std::string reason;     // about this row
+};
+
 /// Why the row cannot be imported; nothing if it can.
-std::optional<std::string> find_fault(const sheet_row& row, const header_map& columns,
-                                      const check_options& options);
+std::optional<row_fault> find_fault(const sheet_row& row, const header_map& columns,
+                                    const check_options& options);
 
 /// Adds what is odd about the row: an email or a website that does not look like one.
 void count_warnings(const sheet_row& row, const header_map& columns, warning_counts& counts);

@@ -35,6 +35,7 @@ void tally::add(outcome result) {
     stats.success_count += result.committed;
     stats.warnings += result.warnings;
     stats.error_count += result.rejected.size();
+    for (const rejected_row& each : result.rejected) reasons.add(each);
     told_(stats);
 
     if (result.sequence != next_) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "import/importer.hpp"
+#include "import/reasons.hpp"
 
 namespace excel_to_db {
 
@@ -64,6 +65,14 @@ struct outcome {
     std::uint64_t committed = 0;
     std::vector<rejected_row> rejected;  // in the sheet's order
     warning_counts warnings{};           // of the committed rows
+
+    void reject(row_fault fault, sheet_row row) {
+        rejected.push_back({std::move(fault.reason), std::move(row), fault.kind});
+    }
+    /// The database refuses it.
+    void reject(std::string words, sheet_row row) {
+        rejected.push_back({std::move(words), std::move(row)});
+    }
 };
 
 /// Counts outcomes and tells rejected rows in the sheet's order, whatever the order in which they
@@ -82,6 +91,7 @@ public:
     void finish();
 
     import_stats stats;
+    reason_counts reasons;
     std::vector<rejected_row> first_rejected;
 
 private:
@@ -142,7 +152,7 @@ struct import_task {
     store& db;
     tally& results;
 
-    std::optional<std::string> find_fault(const sheet_row& row) const {
+    std::optional<row_fault> find_fault(const sheet_row& row) const {
         return excel_to_db::find_fault(row, columns, options.checks);
     }
     /// Notes that the row is committed.

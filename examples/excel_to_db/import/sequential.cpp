@@ -9,10 +9,10 @@ void import_sequentially(const import_task& task) {
     sheet_row row;
     for (std::uint64_t n = 0; !task.run.stopped() && task.rows.next(row); ++n) {
         outcome result{n, 0, {}};
-        auto fault = task.find_fault(row);
-        if (!fault) fault = session->insert(make_business(row, task.columns));
-        if (fault) {
-            result.rejected.push_back({std::move(*fault), std::move(row)});
+        if (auto fault = task.find_fault(row)) {
+            result.reject(std::move(*fault), std::move(row));
+        } else if (auto refused = session->insert(make_business(row, task.columns))) {
+            result.reject(std::move(*refused), std::move(row));
         } else {
             task.commit(row, result);
         }

@@ -213,6 +213,7 @@ import_status import_registry::perform(import_job& job, const spool_file& upload
     for (const rejected_row& each : report.first_rejected) {
         status.first_rejected.emplace_back(each.row.number(), each.reason);
     }
+    status.reasons = report.reasons;
     status.errors_truncated = rejected.truncated();
     switch (report.ending) {
         case import_ending::finished:

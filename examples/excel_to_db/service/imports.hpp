@@ -42,6 +42,7 @@ struct import_status {
     std::string sheet;
     std::uint64_t skipped_count = 0;
     std::vector<std::pair<std::uint32_t, std::string>> first_rejected;  // sheet row and reason
+    std::vector<reason_count> reasons;                                  // why rows were rejected
     bool errors_truncated = false;
     import_fault fault = import_fault::none;
     stop_reason stopped = stop_reason::none;

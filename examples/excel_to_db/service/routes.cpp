@@ -70,10 +70,14 @@ json status_json(const import_job& job, const import_status& status) {
         {"seconds", std::chrono::duration<double>(stats.duration).count()},
         {"skipped_count", status.skipped_count},
         {"rejected", json::array()},
+        {"reasons", json::array()},
         {"errors_truncated", status.errors_truncated},
     };
     for (const auto& [row, reason] : status.first_rejected) {
         object["rejected"].push_back({{"row", row}, {"reason", reason}});
+    }
+    for (const reason_count& each : status.reasons) {
+        object["reasons"].push_back({{"reason", each.reason}, {"count", each.count}});
     }
     if (!status.message.empty()) object["error"] = status.message;
     return object;
