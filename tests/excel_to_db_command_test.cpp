@@ -1,14 +1,20 @@
 // tests/excel_to_db_command_test.cpp — the program itself: its output, its exit status, its signals.
 // SPDX-License-Identifier: BSL-1.0
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "excel_to_db_process.hpp"
@@ -158,6 +164,91 @@ TEST_CASE("a dry run says what an import would, and touches no database") {
     check_complaint(f.run({"import", f.book, "--dry-run", "--max-errors", "2"}), 1,
                     "more than 2 rows were rejected; nothing is stored by a dry run");
     check_complaint(f.run({"import", (f.folder / "none.xlsx").string(), "--dry-run"}), 1,
+                    "no such file");
+}
+
+namespace {
+
+// A terminal that keeps what is written to it.
+class terminal {
+public:
+    terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+        if (master_ < 0 || ::grantpt(master_) != 0 || ::unlockpt(master_) != 0) {
+            throw std::runtime_error("there is no terminal to be had");
+        }
+        name_ = ::ptsname(master_);
+        // While it is open here, the end of a process that has it open too is not the terminal's.
+        slave_ = ::open(name_.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        reader_ = std::thread([this] {
+            std::array<char, 4096> buffer;
+            for (ssize_t n = 0; (n = ::read(master_, buffer.data(), buffer.size())) > 0;) {
+                text_.append(buffer.data(), static_cast<std::size_t>(n));
+            }
+        });
+    }
+    terminal(const terminal&) = delete;
+    terminal& operator=(const terminal&) = delete;
+    ~terminal() {
+        end();
+        ::close(master_);
+    }
+
+    const std::string& name() const { return name_; }
+
+    /// All that was written, once nobody writes any more.
+    const std::string& end() {
+        if (reader_.joinable()) {
+            ::close(slave_);
+            reader_.join();
+        }
+        return text_;
+    }
+
+private:
+    int master_;
+    int slave_ = -1;
+    std::string name_;
+    std::string text_;  // the reader's until it has ended
+    std::thread reader_;
+};
+
+}  // namespace
+
+TEST_CASE("on a terminal a bar shows the progress, and is gone at the end") {
+    const fixture f;
+    f.generate(60'000, 5);
+    terminal t;
+    const result r =
+        process(f.folder, {"import", f.book, "--db", f.db, "--method", "sequential"}, {}, t.name())
+            .wait();
+    CHECK(r.status == 0);
+    CHECK(test::contains(r.out, "success       59995\n"));
+    const std::string& shown = t.end();
+    INFO(shown);
+    CHECK(shown.starts_with("\r\x1b[K["));
+    for (const char* part : {"#", "] ", "%, ", " rows, ", " rows/s"}) {
+        CHECK(test::contains(shown, part));
+    }
+    CHECK(shown.ends_with("\r\x1b[K"));
+}
+
+TEST_CASE("no bar is shown to programs, nor if nobody is to be told") {
+    const fixture f;
+    f.generate(2'000, 1);
+    for (const std::string option : {"--json", "--quiet"}) {
+        INFO(option);
+        terminal t;
+        const result r =
+            process(f.folder, {"import", f.book, "--db", f.db, "--method", "sequential", option},
+                    {}, t.name())
+                .wait();
+        CHECK(r.status == 0);
+        CHECK(r.out.empty() == (option == "--quiet"));
+        CHECK(t.end().empty());
+    }
+    CHECK(f.run({"import", f.book, "--db", f.db}).err.empty());
+    // Failures are told all the same.
+    check_complaint(f.run({"import", (f.folder / "none.xlsx").string(), "--db", f.db, "-q"}), 1,
                     "no such file");
 }
 

@@ -28,12 +28,13 @@ struct result {
     std::string err;
 };
 
-// The program, started with its output going to files in a folder, or its stdout elsewhere.
+// The program, started with its output going to files in a folder, or elsewhere.
 class process {
 public:
     process(const temporary_folder& folder, std::vector<std::string> arguments,
-            const std::filesystem::path& out = {})
-        : out_(out.empty() ? folder / "stdout.txt" : out), err_(folder / "stderr.txt") {
+            const std::filesystem::path& out = {}, const std::filesystem::path& err = {})
+        : out_(out.empty() ? folder / "stdout.txt" : out),
+          err_(err.empty() ? folder / "stderr.txt" : err) {
         arguments.insert(arguments.begin(), EXCEL_TO_DB_PROGRAM);
         std::vector<char*> argv;
         for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -80,7 +81,8 @@ public:
         waitpid(pid_, &status, 0);
         pid_ = 0;
         return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-                std::filesystem::is_regular_file(out_) ? read_text(out_) : "", read_text(err_)};
+                std::filesystem::is_regular_file(out_) ? read_text(out_) : "",
+                std::filesystem::is_regular_file(err_) ? read_text(err_) : ""};
     }
 
 private:

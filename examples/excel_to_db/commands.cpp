@@ -1,8 +1,10 @@
-// examples/excel_to_db/commands.cpp — generate and import: calling, explaining, reporting.
+// examples/excel_to_db/commands.cpp — generate and import: calling, explaining.
 // SPDX-License-Identifier: BSL-1.0
 #include "commands.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -12,9 +14,12 @@
 #include <runnel/blocking.hpp>
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
-#include "import/methods.hpp"
+#include "progress.hpp"
+#include "report.hpp"
 #include "store/dry_store.hpp"
 #include "store/open_store.hpp"
 #include "workbook/error.hpp"
@@ -36,45 +41,21 @@ std::string explain(const std::exception_ptr& failure, const import_command& com
     }
 }
 
-std::string committed_text(const import_stats& stats) {
-    if (stats.dry_run) return "nothing is stored by a dry run";
-    return fmt::format("{} row{} committed", stats.success_count,
-                       stats.success_count == 1 ? " is" : "s are");
+std::size_t columns_of_terminal() {
+    constexpr std::size_t usual = 80;
+    winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : usual;
 }
 
-void print_summary(const import_command& command, const importer& job,
-                   const import_report& report) {
-    const import_stats& stats = report.stats;
-    fmt::print("{}, sheet \"{}\" -> {}\n", command.file.string(), job.sheet_name(),
-               command.dry_run ? "nowhere: this is a dry run, nothing is stored"
-                               : fmt::format("{} ({})", shown_store(command.db),
-                                             method_name(command.options.method)));
-    fmt::print("  total    {:>10}\n", stats.total_records());
-    fmt::print("  success  {:>10}\n", stats.success_count);
-    fmt::print("  errors   {:>10}\n", stats.error_count);
-    for (const reason_count& each : report.reasons) {
-        fmt::print("           {:>10}   {}\n", each.count, each.reason);
-    }
-    if (report.skipped_count > 0) fmt::print("  blank    {:>10}\n", report.skipped_count);
-    fmt::print("  time     {:>10}   {:.0f} rows/s\n", duration_text(stats.duration),
-               stats.records_per_second());
-    for (const named_warning& each : row_warnings) {
-        const std::uint64_t count = stats.warnings.of(each.warning);
-        if (count > 0) fmt::print("  warning  {:>10}   {}\n", count, each.text);
-    }
-    for (const std::string& title : job.columns().ignored()) {
-        fmt::print("  column \"{}\" was not imported\n", title);
-    }
-    for (const rejected_row& rejected : report.first_rejected) {
-        fmt::print("  row {}: {}\n", rejected.row.number(), rejected.reason);
-    }
-    if (stats.error_count > report.first_rejected.size()) {
-        fmt::print("  and {} more{}\n", stats.error_count - report.first_rejected.size(),
-                   command.errors.empty() ? " (--errors FILE lists them all)" : "");
-    }
-    if (!command.errors.empty()) {
-        fmt::print("  rejected rows: {}\n", command.errors.string());
-    }
+// On standard error: a bar where somebody looks, else a line now and then. Nothing where nobody is to be told.
+std::unique_ptr<progress_display> show_progress(const import_command& command) {
+    if (command.json || command.quiet) return nullptr;
+    const bool is_terminal = ::isatty(STDERR_FILENO) == 1;
+    return std::make_unique<progress_display>(
+        is_terminal ? progress_style::bar : progress_style::lines, columns_of_terminal(),
+        [](std::string_view text) {
+            runnel::blocking([&] { std::fwrite(text.data(), 1, text.size(), stderr); });
+        });
 }
 
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
@@ -122,12 +103,18 @@ int import_file(const runnel::context& ctx, const import_command& command) {
     import_stats nothing;
     nothing.dry_run = command.dry_run;
 
+    std::unique_ptr<progress_display> progress = show_progress(command);
+    import_options options = command.options;
+    if (progress) {
+        options.on_progress = [&](const import_progress& now) { progress->update(now); };
+    }
+
     // 1. Everything that can be refused is refused before anything is written.
     std::unique_ptr<importer> job;
     std::unique_ptr<rejected_csv> rejected;
     std::unique_ptr<store> db;
     try {
-        job = std::make_unique<importer>(ctx, command.file, command.options);
+        job = std::make_unique<importer>(ctx, command.file, std::move(options));
         if (!command.errors.empty()) {
             if (same_file(command.errors, command.file) || same_file(command.errors, command.db)) {
                 throw errors_file_error("the errors file must not be the workbook or the database");
@@ -152,12 +139,13 @@ int import_file(const runnel::context& ctx, const import_command& command) {
     // 2. Import.
     import_report report = job->run(ctx, *db, rejected.get());
     report.stats.dry_run = command.dry_run;
+    progress.reset();
 
     // 3. Report.
     if (command.json) {
         fmt::print("{}\n", to_json(report.stats));
-    } else if (report.ending == import_ending::finished) {
-        print_summary(command, *job, report);
+    } else if (report.ending == import_ending::finished && !command.quiet) {
+        print_report(command, *job, report);
     }
     switch (report.ending) {
         case import_ending::failed:

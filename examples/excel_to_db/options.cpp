@@ -136,6 +136,7 @@ any_command parse_options(int argc, const char* const* argv) {
     add_writing_options(*on_import, import.options, import.on_conflict);
     on_import->add_option("--errors", import.errors, "write the rejected rows to this CSV file");
     on_import->add_flag("--json", import.json, "print nothing but the statistics, as JSON");
+    on_import->add_flag("-q,--quiet", import.quiet, "print nothing but failures");
     on_import->add_flag("--strict", import.strict, "exit with 3 if any row was rejected");
 
     compare_command compare;

@@ -27,6 +27,7 @@ struct import_command {
     conflict_rule on_conflict = conflict_rule::none;
     bool dry_run = false;  // no database is touched
     bool json = false;
+    bool quiet = false;  // nothing but failures
     bool strict = false;
 };
 

@@ -36,12 +36,6 @@ enum class import_method {
     copy,        // the database's own way for many rows
 };
 
-/// How far an import has come.
-struct import_progress {
-    import_stats stats;
-    double fraction = 0;  // of the sheet that has been read, from 0 to 1
-};
-
 struct import_options {
     import_method method = import_method::batch;
     std::string sheet;  // empty: the first visible one

@@ -24,6 +24,12 @@ struct import_stats {
     double records_per_second() const;
 };
 
+/// How far an import has come.
+struct import_progress {
+    import_stats stats;
+    double fraction = 0;  // of the sheet that has been read, from 0 to 1
+};
+
 /// As Go prints a duration ("1.234s", "1m30.5s", "153.2ms"), to the millisecond from one second
 /// on, else to the microsecond.
 std::string duration_text(std::chrono::nanoseconds duration);
