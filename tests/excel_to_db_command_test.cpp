@@ -130,6 +130,78 @@ TEST_CASE("what is odd about imported rows is told by kind, or rejects them") {
     CHECK_FALSE(test::contains(rejected.out, "warning"));
 }
 
+TEST_CASE("all or nothing is stored if that is asked for") {
+    const fixture f;
+    f.generate(300, 4);
+    REQUIRE(f.run({"import", f.book, "--db", f.db, "--all-or-nothing"}).status == 0);
+    CHECK(f.rows_in_db() == "296");
+
+    // One row of these is refused.
+    test::execute_sql(f.db,
+                      "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN (SELECT count(*) "
+                      "FROM businesses) = 400 BEGIN SELECT RAISE(ABORT, 'no more of them'); END");
+    result r = f.run({"import", f.book, "--db", f.db, "--all-or-nothing", "--method", "sequential",
+                      "--errors", f.errors});
+    CHECK(r.status == 1);
+    CHECK(r.err ==
+          "excel_to_db: the database refused 192 rows, and it was to be all or nothing; 0 rows are "
+          "committed, 104 rolled back\n");
+    CHECK(test::contains(r.out, "  success           0\n"));
+    CHECK(test::contains(r.out, "  errors          196\n"));
+    CHECK(test::contains(r.out, "                  192   no more of them\n"));
+    CHECK(test::contains(r.out, "                    4   insufficient columns\n"));
+    CHECK(test::contains(r.out, "  undone          104\n"));
+    const std::string csv = test::read_text(f.errors);
+    CHECK(std::count(csv.begin(), csv.end(), '\n') == 197);
+    CHECK(f.rows_in_db() == "296");
+
+    r = f.run({"import", f.book, "--db", f.db, "--all-or-nothing", "--json"});
+    CHECK(r.status == 1);
+    const auto stats = nlohmann::json::parse(r.out);
+    CHECK(stats.at("success_count") == 0);
+    CHECK(stats.at("rolled_back_count") == 104);
+    CHECK(stats.at("total_records") == 196);
+
+    check_complaint(
+        f.run({"import", f.book, "--db", f.db, "--all-or-nothing", "--max-errors", "0"}), 1,
+        "more than 0 rows were rejected; 0 rows are committed");
+    CHECK(f.rows_in_db() == "296");
+}
+
+TEST_CASE("Ctrl-C leaves nothing of an import of all or nothing") {
+    const fixture f;
+    f.generate(20'000, 0);
+    REQUIRE(f.run({"import", f.book, "--db", f.db}).status == 0);
+    // So slow that it does not end before the signal.
+    test::execute_sql(f.db,
+                      "CREATE TRIGGER dally AFTER INSERT ON businesses BEGIN SELECT max(n) FROM "
+                      "(WITH RECURSIVE s(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s WHERE n "
+                      "< 3000) SELECT n FROM s); END");
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open(f.db.c_str(), &other) == SQLITE_OK);
+    for (const std::string method : {"sequential", "concurrent", "batch"}) {
+        INFO(method);
+        process import(f.folder, {"import", f.book, "--db", f.db, "--all-or-nothing", "--method",
+                                  method, "--json"});
+        const bool begun = test::eventually([&] {
+            if (sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_BUSY) {
+                return true;
+            }
+            sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+            return false;
+        });
+        import.signal(SIGINT);
+        const result r = import.wait();
+        CHECK(begun);
+        CHECK(r.status == 130);
+        const auto stats = nlohmann::json::parse(r.out);
+        CHECK(stats.at("success_count") == 0);
+        CHECK(test::contains(r.err, "interrupted; 0 rows are committed"));
+        CHECK(f.rows_in_db() == "20000");
+    }
+    sqlite3_close(other);
+}
+
 TEST_CASE("a dry run says what an import would, and touches no database") {
     const fixture f;
     f.generate(300, 4);

@@ -1,5 +1,6 @@
 // tests/excel_to_db_import_test.cpp — the three methods: exact counts, whatever goes wrong.
 // SPDX-License-Identifier: BSL-1.0
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -57,17 +58,25 @@ public:
 
     std::size_t useful_sessions() const override { return sessions_; }
     std::unique_ptr<store_session> open_session() override {
-        return std::make_unique<session>(*this, inner_.open_session());
+        return std::make_unique<session>(*this, inner_.open_session(), nullptr);
+    }
+    std::unique_ptr<store_transaction> begin() override {
+        auto whole = inner_.begin();
+        auto& it = *whole;
+        return std::make_unique<session>(*this, std::move(whole), &it);
     }
 
     std::atomic<std::size_t> committed{0};
     std::atomic<std::size_t> calls{0};
 
 private:
-    class session final : public store_session {
+    class session final : public store_transaction {
     public:
-        session(watched_store& owner, std::unique_ptr<store_session> inner)
-            : owner_(owner), inner_(std::move(inner)) {}
+        session(watched_store& owner, std::unique_ptr<store_session> inner,
+                store_transaction* whole)
+            : owner_(owner), inner_(std::move(inner)), whole_(whole) {}
+
+        void commit() override { whole_->commit(); }
 
         refusal insert(const business& row) override {
             return write(1, [&] { return inner_->insert(row); });
@@ -95,6 +104,7 @@ private:
 
         watched_store& owner_;
         std::unique_ptr<store_session> inner_;
+        store_transaction* whole_;  // the inner one, if it is one
     };
 
     sqlite_store inner_;
@@ -735,7 +745,279 @@ TEST_CASE("an import leaves no goroutine behind") {
     }
 }
 
-// ---- 7. numbers ----
+// ---- 7. all or nothing ----
+
+namespace {
+
+// Ten rows that were there before.
+void store_ten(const fixture& f) {
+    sqlite_store store(f.db);
+    const auto session = store.open_session();
+    business row;
+    row.fields.fill("old");
+    session->insert_all(std::vector<business>(10, row), 10);
+}
+
+void check_undone(const fixture& f, const import_report& report, import_ending ending) {
+    CHECK(report.ending == ending);
+    CHECK(report.stats.success_count == 0);
+    CHECK(report.stats.total_records() == report.stats.error_count);
+    CHECK(report.stats.error_count == f.rejected.rows.size());
+    CHECK(f.rejected.ended);
+    CHECK(f.rows_in_db() == 10);
+    CHECK(query(f.db, "SELECT count(*) FROM businesses WHERE name = 'old'") == "10");
+}
+
+}  // namespace
+
+TEST_CASE("all rows become visible together, at the end") {
+    each_method([](fixture& f, import_method method) {
+        store_ten(f);
+        write_sample(f.book, {1'000, 7, false});
+        f.options.all_or_nothing = true;
+        std::uint64_t told = 0;
+        std::uint64_t seen = 0;
+        f.options.on_progress = [&](const import_progress& now) {
+            told = now.stats.success_count;
+            seen = std::max(seen, f.rows_in_db());
+        };
+        const import_report report = f.run(method);
+        CHECK(report.ending == import_ending::finished);
+        CHECK(report.stats.success_count == 993);
+        CHECK(report.stats.error_count == 7);
+        CHECK(report.stats.rolled_back_count == 0);
+        CHECK(f.rejected.numbers() == bad_sheet_rows({1'000, 7, false}));
+        CHECK(told == 993);
+        CHECK(seen == 10);
+        CHECK(f.rows_in_db() == 1'003);
+    });
+}
+
+TEST_CASE("rows that the database refuses undo all, and all of them are told") {
+    each_method([](fixture& f, import_method method) {
+        store_ten(f);
+        f.refuse_bad();
+        std::string rows;
+        std::vector<std::uint32_t> bad;
+        for (std::uint32_t row = 2; row < 402; ++row) {
+            const bool is_bad = row == 2 || row == 401 || (row > 200 && row < 300 && row % 9 == 0);
+            if (is_bad || row == 77) bad.push_back(row);
+            rows += row == 77 ? text_row(row, {"short", "", "", "ab.c"})
+                              : business_row(row, test::numbered(is_bad ? "bad" : "good", row));
+        }
+        f.write_rows(rows);
+        f.options.all_or_nothing = true;
+        const import_report report = f.run(method);
+        check_undone(f, report, import_ending::refused);
+        CHECK(f.rejected.numbers() == bad);
+        CHECK(report.refused_count == bad.size() - 1);
+        CHECK(report.stats.rolled_back_count == 400 - bad.size());
+        CHECK_FALSE(report.failure);
+    });
+}
+
+TEST_CASE("warnings about rows that are undone are none") {
+    fixture f;
+    store_ten(f);
+    f.refuse_bad();
+    f.write_rows(row_with(2, "ab.c", "") + row_with(3, "ab.c", "", "bad"));
+    f.options.all_or_nothing = true;
+    const import_report report = f.run(import_method::batch);
+    check_undone(f, report, import_ending::refused);
+    CHECK(report.stats.warnings.of(row_warning::email) == 0);
+}
+
+TEST_CASE("a database that rolls back by itself fails the import, and nothing is left of it") {
+    each_method([](fixture& f, import_method method) {
+        store_ten(f);
+        test::execute_sql(f.db,
+                          "CREATE TRIGGER refuse BEFORE INSERT ON businesses WHEN NEW.name = "
+                          "'bad' BEGIN SELECT RAISE(ROLLBACK, 'no bad names'); END");
+        std::string rows;
+        for (std::uint32_t row = 2; row < 202; ++row) {
+            rows += business_row(row, row == 150 ? "bad" : test::numbered("good", row));
+        }
+        f.write_rows(rows);
+        f.options.all_or_nothing = true;
+        const import_report report = f.run(method);
+        check_undone(f, report, import_ending::failed);
+        CHECK(failure_text(report) == "the database has rolled everything back: no bad names");
+    });
+}
+
+TEST_CASE("whatever ends an import early undoes it") {
+    each_method([](fixture& f, import_method method) {
+        store_ten(f);
+        write_sample(f.book, {2'000, 100, false});
+        f.options.all_or_nothing = true;
+        {
+            INFO("cancelled");
+            runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+            watched_store store(f.db, [&](std::size_t committed, std::size_t) {
+                if (committed >= 300) ctx.cancel();
+            });
+            const import_report report = f.run(method, store, ctx);
+            check_undone(f, report, import_ending::canceled);
+            CHECK(report.stats.rolled_back_count >= 300);
+            CHECK(report.stats.rolled_back_count < 1'900);
+        }
+        {
+            INFO("too many errors");
+            f.rejected.rows.clear();
+            f.rejected.ended = false;
+            f.options.max_errors = 50;
+            const import_report report = f.run(method);
+            check_undone(f, report, import_ending::failed);
+            CHECK(failure_text(report) == "more than 50 rows were rejected");
+            f.options.max_errors.reset();
+        }
+        {
+            INFO("damage");
+            f.rejected.rows.clear();
+            f.rejected.ended = false;
+            std::string rows;
+            for (std::uint32_t row = 2; row <= 251; ++row) {
+                rows += business_row(row, test::numbered("n", row));
+            }
+            f.write_rows(rows + "<row r=\"9\"/>");
+            const import_report report = f.run(method);
+            check_undone(f, report, import_ending::failed);
+            CHECK(failure_text(report) == "is damaged: row 9 follows row 251");
+            CHECK(report.stats.rolled_back_count == 250);
+        }
+    });
+}
+
+TEST_CASE("rejected rows that cannot be told undo an import before it is committed") {
+    struct full_sink final : rejected_sink {
+        void begin(const sheet_row&) override {}
+        void add(const rejected_row&) override {}
+        void end() override { throw errors_file_error("full"); }
+    };
+    fixture f;
+    store_ten(f);
+    write_sample(f.book, {200, 1, false});
+    f.options.all_or_nothing = true;
+    full_sink sink;
+    sqlite_store store(f.db);
+    const import_report report = runnel::run([&] {
+        return importer(runnel::background(), f.book, f.options)
+            .run(runnel::background(), store, &sink);
+    });
+    CHECK(report.ending == import_ending::failed);
+    CHECK(failure_text(report) == "full");
+    CHECK(report.stats.rolled_back_count == 199);
+    CHECK(f.rows_in_db() == 10);
+}
+
+TEST_CASE("a single rejected row undoes all if no more are allowed") {
+    fixture f;
+    store_ten(f);
+    write_sample(f.book, {200, 1, false});
+    f.options.all_or_nothing = true;
+    f.options.max_errors = 0;
+    check_undone(f, f.run(import_method::batch), import_ending::failed);
+}
+
+TEST_CASE("rows that are stored already meet the conflict rule within one transaction too") {
+    each_method([](fixture& f, import_method method) {
+        f.options.all_or_nothing = true;
+        f.write_rows(business_row(2, "a") + business_row(3, "b") + business_row(4, "a"));
+        sqlite_store skip(f.db, conflict_rule::skip);
+        CHECK(f.run(method, skip).stats.success_count == 3);
+        CHECK(f.rows_in_db() == 2);
+        sqlite_store update(f.db, conflict_rule::update);
+        CHECK(f.run(method, update).stats.success_count == 3);
+        CHECK(f.rows_in_db() == 2);
+        f.write_rows(business_row(2, "c") + business_row(3, "b"));
+        sqlite_store error(f.db, conflict_rule::error);
+        const import_report report = f.run(method, error);
+        CHECK(report.ending == import_ending::refused);
+        CHECK(report.refused_count == 1);
+        CHECK(f.rows_in_db() == 2);
+    });
+}
+
+namespace {
+
+// One whose commit ends as it is told.
+class store_with_commit final : public store {
+public:
+    explicit store_with_commit(std::function<void()> commit) : commit_(std::move(commit)) {}
+
+    std::size_t useful_sessions() const override { return 1; }
+    std::unique_ptr<store_session> open_session() override { return begin(); }
+    std::unique_ptr<store_transaction> begin() override {
+        return std::make_unique<transaction>(commit_);
+    }
+
+private:
+    class transaction final : public store_transaction {
+    public:
+        explicit transaction(const std::function<void()>& commit) : commit_(commit) {}
+        refusal insert(const business&) override { return std::nullopt; }
+        refusal insert_all(std::span<const business>, std::size_t) override { return std::nullopt; }
+        std::vector<refusal> insert_each(std::span<const business> rows) override {
+            return std::vector<refusal>(rows.size());
+        }
+        void commit() override { commit_(); }
+
+    private:
+        const std::function<void()>& commit_;
+    };
+
+    std::function<void()> commit_;
+};
+
+}  // namespace
+
+TEST_CASE("a commit that fails is the end of all, and one whose end is not known is not guessed") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {100, 1, false});
+        f.options.all_or_nothing = true;
+        store_with_commit full([] { throw store_error("disk full"); });
+        import_report report = f.run(method, full);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "disk full");
+        CHECK(report.stats.success_count == 0);
+        CHECK(report.stats.rolled_back_count == 99);
+
+        store_with_commit lost([] { throw commit_unknown("not known"); });
+        report = f.run(method, lost);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "not known");
+        CHECK(report.stats.success_count == 0);
+        CHECK(report.stats.rolled_back_count == 0);
+
+        // A cancellation at the very end does not make success of it.
+        runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+        store_with_commit given_up([&] {
+            ctx.cancel();
+            throw store_error("database is locked");
+        });
+        report = f.run(method, given_up, ctx);
+        CHECK(report.ending == import_ending::canceled);
+        CHECK(report.stats.success_count == 0);
+    });
+}
+
+TEST_CASE("a store without transactions says so") {
+    fixture f;
+    write_sample(f.book, {10, 0, false});
+    f.options.all_or_nothing = true;
+    struct plain_store final : store {
+        explicit plain_store(const std::filesystem::path& db) : inner(db) {}
+        std::size_t useful_sessions() const override { return 1; }
+        std::unique_ptr<store_session> open_session() override { return inner.open_session(); }
+        sqlite_store inner;
+    } store(f.db);
+    const import_report report = f.run(import_method::batch, store);
+    CHECK(report.ending == import_ending::failed);
+    CHECK(failure_text(report) == "this database cannot store all or nothing");
+    CHECK(f.rows_in_db() == 0);
+}
+
+// ---- 8. numbers ----
 
 TEST_CASE("a second import after a cancelled one adds exactly what it says") {
     fixture f;
@@ -785,11 +1067,13 @@ TEST_CASE("the statistics are the guide's object, with numbers that are numbers"
 
     // More than the guide's only where there is more to say.
     stats.warnings.add(row_warning::website);
+    stats.rolled_back_count = 7;
     stats.dry_run = true;
     CHECK(to_json(stats) ==
           "{\n  \"total_records\": 10000,\n  \"success_count\": 9987,\n  \"error_count\": 13,\n"
           "  \"duration\": \"500ms\",\n  \"records_per_second\": 19974.0,\n"
-          "  \"warnings\": {\n    \"website\": 1\n  },\n  \"dry_run\": true\n}");
+          "  \"warnings\": {\n    \"website\": 1\n  },\n  \"rolled_back_count\": 7,\n  "
+          "\"dry_run\": true\n}");
 }
 
 TEST_CASE("rejected rows are written as CSV, guarded against being run as formulas") {

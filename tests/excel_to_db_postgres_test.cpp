@@ -56,6 +56,7 @@ public:
                                           pg_options{.connections = connections, .schema = name_});
     }
 
+    const std::string& name() const { return name_; }
     std::string url() const { return server_url() + "&options=-csearch_path%3D" + name_; }
 
     /// The first column of the first row; "" for NULL or no row.
@@ -485,7 +486,162 @@ TEST_CASE("what was refused is known though the connection broke") {
     CHECK(schema.names() == "a,c");
 }
 
-// ---- 5. the pool ----
+// ---- 5. transactions ----
+
+TEST_CASE("what a transaction stores is there when it is committed, whatever the way") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        const auto db = schema.open();
+        const std::vector<business> rows(7, named("x"));
+        {
+            const auto whole = db->begin();
+            CHECK(each.call(*whole, rows) == std::vector<refusal>(7));
+            CHECK(each.call(*whole, rows) == std::vector<refusal>(7));
+            CHECK(schema.rows() == "0");
+            whole->commit();
+            CHECK(schema.rows() == "14");
+        }
+        {
+            const auto given_up = db->begin();
+            CHECK(each.call(*given_up, rows) == std::vector<refusal>(7));
+        }
+        CHECK(schema.rows() == "14");
+        CHECK(each.call(*db->open_session(), rows) == std::vector<refusal>(7));  // its connection
+        CHECK(schema.rows() == "21");
+    }
+}
+
+TEST_CASE("within a transaction a refused row takes its own call with it, no more") {
+    struct {
+        const char* how;
+        const char* reason;
+    } const cases[] = {{"RAISE EXCEPTION 'no';", "no"},
+                       {"RETURN NULL;", "the database ignored the row"}};
+    for (const auto& [how, reason] : cases) {
+        for (const way& each : ways()) {
+            INFO(how << " " << each.name);
+            const fresh_schema schema;
+            schema.refuse_bad(how);
+            const auto db = schema.open();
+            const auto whole = db->begin();
+            const std::vector<business> rows = {named("a"), named("bad"), named("c"), named("d")};
+            CHECK_FALSE(whole->insert(named("first")));
+            const auto answers = each.call(*whole, rows);
+            CHECK_FALSE(whole->insert(named("last")));
+            whole->commit();
+            if (each.all_or_none) {
+                CHECK(answers == std::vector<refusal>(4, reason));
+                CHECK(schema.names() == "first,last");
+            } else {
+                CHECK(answers ==
+                      std::vector<refusal>{std::nullopt, reason, std::nullopt, std::nullopt});
+                CHECK(schema.names() == "first,a,c,d,last");
+            }
+        }
+    }
+}
+
+TEST_CASE("thousands of rows, and rows with a key, go into a transaction too") {
+    const fresh_schema schema;
+    const std::vector<business> rows(max_batch_size + 1, named("x"));
+    std::uint64_t expected = 0;
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const auto db = schema.open();
+        const auto whole = db->begin();
+        CHECK(each.call(*whole, rows) == std::vector<refusal>(rows.size()));
+        whole->commit();
+        expected += rows.size();
+        CHECK(schema.rows() == std::to_string(expected));
+
+        const fresh_schema other;
+        const auto skip = other.open(conflict_rule::skip);
+        const auto first = skip->begin();
+        const std::vector<business> two = {named("a"), named("b"), named("a")};
+        CHECK(each.call(*first, two) == std::vector<refusal>(3));
+        first->commit();
+        CHECK(other.names() == "a,b");
+    }
+}
+
+TEST_CASE("a constraint that is checked at the commit undoes the transaction") {
+    const fresh_schema schema;
+    const auto db = schema.open();
+    schema.query(
+        "ALTER TABLE businesses ADD CONSTRAINT one_name UNIQUE (name) DEFERRABLE INITIALLY "
+        "DEFERRED");
+    const std::vector<business> rows = {named("a"), named("a")};
+    {
+        const auto whole = db->begin();
+        CHECK_FALSE(whole->insert_all(rows, 2));
+        CHECK_THROWS_WITH(whole->commit(), Catch::Contains("one_name"));
+    }
+    CHECK(schema.rows() == "0");
+    CHECK_FALSE(db->open_session()->insert(rows[0]));
+}
+
+TEST_CASE("a connection that breaks takes its transaction with it") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        runnel::run([&] {
+            breaking_proxy proxy("bravo", 1);
+            {
+                const auto db = schema.open(conflict_rule::none, 2, proxy.url());
+                const auto whole = db->begin();
+                const std::vector<business> rows = {named("alpha"), named("bravo"), named("c")};
+                CHECK_FALSE(whole->insert(named("first")));
+                CHECK_THROWS_AS(each.call(*whole, rows), pg_lost);
+            }
+            CHECK(proxy.has_broken());
+        });
+        CHECK(schema.rows() == "0");
+    }
+}
+
+TEST_CASE("what has become of a commit whose answer was lost is found out") {
+    int committed = 0;
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        bool said_so = false;
+        runnel::run([&] {
+            breaking_proxy proxy("COMMIT", 2);  // the first is that of the table's making
+            {
+                const auto db = schema.open(conflict_rule::none, 2, proxy.url());
+                const auto whole = db->begin();
+                const std::vector<business> rows = {named("a"), named("b"), named("c")};
+                CHECK(each.call(*whole, rows) == std::vector<refusal>(3));
+                said_so = test::message_of([&] { whole->commit(); }).empty();
+            }
+            CHECK(proxy.has_broken());
+        });
+        CHECK(schema.rows() == (said_so ? "3" : "0"));
+        committed += said_so ? 1 : 0;
+    }
+    // The server ends the backend if it has not come to the commit yet, but it mostly has.
+    CHECK(committed > 0);
+}
+
+TEST_CASE("a commit of which nothing can be learnt is said to be one") {
+    const fresh_schema schema;
+    runnel::run([&] {
+        auto ctx = runnel::with_cancel(runnel::background());
+        breaking_proxy proxy("COMMIT", 2);
+        {
+            pg_store db(ctx, proxy.url(), conflict_rule::none,
+                        pg_options{.connections = 1, .schema = schema.name()});
+            const auto whole = db.begin();
+            CHECK_FALSE(whole->insert(named("a")));
+            ctx.cancel();  // no connection is made any more
+            CHECK_THROWS_AS(whole->commit(), commit_unknown);
+        }
+        CHECK(proxy.has_broken());
+    });
+}
+
+// ---- 6. the pool ----
 
 TEST_CASE("no more connections are open than may be") {
     const fresh_schema schema;
@@ -559,7 +715,7 @@ TEST_CASE("a password is not shown") {
     CHECK(shown_store("file.db") == "file.db");
 }
 
-// ---- 6. whole imports ----
+// ---- 7. whole imports ----
 
 namespace {
 
@@ -567,8 +723,8 @@ constexpr import_method all_methods[] = {import_method::sequential, import_metho
                                          import_method::batch, import_method::pipeline,
                                          import_method::copy};
 
-import_report import_sample(const std::filesystem::path& book, import_method method, store& db) {
-    import_options options;
+import_report import_sample(const std::filesystem::path& book, import_method method, store& db,
+                            import_options options = {}) {
     options.method = method;
     options.workers = 8;
     return importer(runnel::background(), book, options).run(runnel::background(), db, nullptr);
@@ -662,6 +818,87 @@ TEST_CASE("rows that the server refuses are found in each method") {
         CHECK(report.stats.error_count == bad);
         CHECK(report.stats.success_count == 700 - bad);
         CHECK(schema.rows() == std::to_string(700 - bad));
+    }
+}
+
+TEST_CASE("an import of all or nothing is one transaction in each method") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    write_sample(book, {1'000, 13, false});
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        test::on_workers([&] {
+            const auto db = schema.open();
+            schema.query("TRUNCATE businesses");
+            import_options options;
+            options.all_or_nothing = true;
+            std::uint64_t told = 0;
+            std::uint64_t seen = 0;
+            options.on_progress = [&](const import_progress&) {
+                if (told++ % 50 == 0) seen += std::stoull(schema.rows());
+            };
+            const import_report report = import_sample(book, method, *db, options);
+            CHECK(report.ending == import_ending::finished);
+            CHECK(report.stats.success_count == 987);
+            CHECK(report.stats.error_count == 13);
+            CHECK(seen == 0);
+            CHECK(db->count_rows() == 987);
+        });
+        CHECK(schema.query("SELECT count(DISTINCT created_at) FROM businesses") == "1");
+    }
+}
+
+TEST_CASE("rows that the server refuses undo an import of all or nothing, in each method") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    std::string rows = test::header_row();
+    std::uint64_t bad = 0;
+    for (std::uint32_t i = 2; i <= 701; ++i) {
+        const bool is_bad = i % 100 == 7 || (i > 300 && i < 340);
+        bad += is_bad ? 1 : 0;
+        rows += test::business_row(i, is_bad ? "bad" : test::numbered("n", i));
+    }
+    test::write_zip(book, test::one_sheet(rows));
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        {
+            const auto make_table = schema.open();
+            schema.query("ALTER TABLE businesses ADD CHECK (name NOT LIKE 'bad%')");
+        }
+        const auto db = schema.open();
+        import_options options;
+        options.all_or_nothing = true;
+        const import_report report = import_sample(book, method, *db, options);
+        CHECK(report.ending == import_ending::refused);
+        CHECK(report.refused_count == bad);
+        CHECK(report.stats.success_count == 0);
+        CHECK(report.stats.error_count == bad);
+        CHECK(report.stats.rolled_back_count == 700 - bad);
+        REQUIRE(report.reasons.size() == 1);
+        CHECK_THAT(report.reasons[0].reason, Catch::Contains("businesses_name_check"));
+        CHECK(schema.rows() == "0");
+    }
+}
+
+TEST_CASE("a backend that ends in mid-import undoes an import of all or nothing") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    write_sample(book, {1'500, 0, false});
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        const auto db = schema.open();
+        import_options options;
+        options.all_or_nothing = true;
+        options.on_progress = [ended = false](const import_progress&) mutable {
+            if (!std::exchange(ended, true)) end_all_backends();
+        };
+        const import_report report = import_sample(book, method, *db, options);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(report.stats.success_count == 0);
+        CHECK(schema.rows() == "0");
     }
 }
 

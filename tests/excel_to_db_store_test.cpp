@@ -149,6 +149,72 @@ TEST_CASE("a failure after rows were committed one by one brings their answers")
     CHECK(names_in(db) == "a,c");
 }
 
+TEST_CASE("what a transaction stores is there when it is committed, and not before") {
+    const test::temporary_folder folder;
+    const auto db = folder / "whole.db";
+    sqlite_store store(db);
+    const std::vector<business> rows(7, named("x"));
+    {
+        const auto whole = store.begin();
+        CHECK_FALSE(whole->insert(rows[0]));
+        CHECK_FALSE(whole->insert_all(rows, 3));
+        CHECK_FALSE(whole->insert_pipelined(rows));
+        CHECK_FALSE(whole->load(rows));
+        CHECK(whole->insert_each(rows) == std::vector<refusal>(7));
+        CHECK(rows_in(db) == "0");
+        whole->commit();
+        CHECK(rows_in(db) == "29");
+    }
+    {
+        const auto given_up = store.begin();
+        CHECK_FALSE(given_up->insert_all(rows, 3));
+    }
+    CHECK(rows_in(db) == "29");
+    CHECK_FALSE(store.open_session()->insert(rows[0]));
+    CHECK(rows_in(db) == "30");
+}
+
+TEST_CASE("within a transaction a refused row takes its own call with it, no more") {
+    for (const std::string raise : {"ABORT, 'no'", "FAIL, 'no'", "IGNORE"}) {
+        INFO(raise);
+        const test::temporary_folder folder;
+        const auto db = folder / "refuse.db";
+        refuse_bad(db, raise);
+        sqlite_store store(db);
+        const std::string reason = raise == "IGNORE" ? "the database ignored the row" : "no";
+        const std::vector<business> rows = {named("a"), named("bad"), named("c"), named("d")};
+        const auto whole = store.begin();
+        CHECK_FALSE(whole->insert(named("first")));
+        CHECK(whole->insert(rows[1]) == reason);
+        CHECK(whole->insert_all(rows, 4) == reason);
+        CHECK(whole->insert_all(rows, 1) == reason);
+        CHECK(whole->load(rows) == reason);
+        CHECK(whole->insert_each(rows) ==
+              std::vector<refusal>{std::nullopt, reason, std::nullopt, std::nullopt});
+        whole->commit();
+        CHECK(names_in(db) == "first,a,c,d");
+    }
+}
+
+TEST_CASE("a transaction that the database has ended stores nothing more") {
+    const test::temporary_folder folder;
+    const auto db = folder / "ended.db";
+    refuse_bad(db, "ROLLBACK, 'no'");
+    sqlite_store store(db);
+    const std::vector<business> rows = {named("a"), named("bad"), named("c")};
+    const auto fault = [&](auto call) {
+        const auto whole = store.begin();
+        CHECK_FALSE(whole->insert(rows[0]));
+        return test::message_of([&] { call(*whole); });
+    };
+    const std::string ended = "the database has rolled everything back: no";
+    CHECK(fault([&](store_transaction& whole) { whole.insert(rows[1]); }) == ended);
+    CHECK(fault([&](store_transaction& whole) { whole.insert_all(rows, 3); }) == ended);
+    CHECK(fault([&](store_transaction& whole) { whole.insert_all(rows, 1); }) == ended);
+    CHECK(fault([&](store_transaction& whole) { whole.insert_each(rows); }) == ended);
+    CHECK(rows_in(db) == "0");
+}
+
 TEST_CASE("rows that are stored already are inserted, skipped, updated or refused") {
     const test::temporary_folder folder;
     const auto db = folder / "conflict.db";
@@ -273,4 +339,15 @@ TEST_CASE("stores that share a turn write one after the other") {
     turn->unlock();
     for (auto& each : waiting) each.get();
     CHECK(rows_in(db) == "5");
+
+    // A transaction has its turn to its end.
+    auto whole = first.begin();
+    auto after = runnel::async([&] { first.open_session()->insert(row); });
+    CHECK(test::wait_parked(1, "sync.Mutex.Lock"));
+    CHECK_FALSE(whole->insert_all(rows, 2));
+    whole->commit();
+    CHECK(rows_in(db) == "7");
+    whole.reset();
+    after.get();
+    CHECK(rows_in(db) == "8");
 }

@@ -41,6 +41,18 @@ std::string explain(const std::exception_ptr& failure, const import_command& com
     }
 }
 
+// What went wrong, and what that leaves.
+std::string failure_text(const import_report& report, const import_command& command) {
+    try {
+        std::rethrow_exception(report.failure);
+    } catch (const commit_unknown& error) {
+        return fmt::format("database {}: {}", shown_store(command.db), error.what());
+    } catch (...) {
+        return fmt::format("{}; {}", explain(std::current_exception(), command),
+                           committed_text(report.stats));
+    }
+}
+
 std::size_t columns_of_terminal() {
     constexpr std::size_t usual = 80;
     winsize size{};
@@ -144,13 +156,19 @@ int import_file(const runnel::context& ctx, const import_command& command) {
     // 3. Report.
     if (command.json) {
         fmt::print("{}\n", to_json(report.stats));
-    } else if (report.ending == import_ending::finished && !command.quiet) {
+    } else if (!command.quiet && (report.ending == import_ending::finished ||
+                                  report.ending == import_ending::refused)) {
         print_report(command, *job, report);
     }
     switch (report.ending) {
+        case import_ending::refused:
+            complain(
+                fmt::format("the database refused {} row{}, and it was to be all or nothing; {}",
+                            report.refused_count, report.refused_count == 1 ? "" : "s",
+                            committed_text(report.stats)));
+            return exit_failed;
         case import_ending::failed:
-            complain(fmt::format("{}; {}", explain(report.failure, command),
-                                 committed_text(report.stats)));
+            complain(failure_text(report, command));
             return exit_failed;
         case import_ending::canceled:
             complain(fmt::format("interrupted; {}", committed_text(report.stats)));

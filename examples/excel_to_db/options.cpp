@@ -134,6 +134,8 @@ any_command parse_options(int argc, const char* const* argv) {
         ->default_str("batch");
     add_reading_options(*on_import, import.options);
     add_writing_options(*on_import, import.options, import.on_conflict);
+    on_import->add_flag("--all-or-nothing", import.options.all_or_nothing,
+                        "store all rows in one transaction, or none if the database refuses one");
     on_import->add_option("--errors", import.errors, "write the rejected rows to this CSV file");
     on_import->add_flag("--json", import.json, "print nothing but the statistics, as JSON");
     on_import->add_flag("-q,--quiet", import.quiet, "print nothing but failures");

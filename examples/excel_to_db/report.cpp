@@ -21,6 +21,7 @@ void print_report(const import_command& command, const importer& job, const impo
     for (const reason_count& each : report.reasons) {
         fmt::print("           {:>10}   {}\n", each.count, each.reason);
     }
+    if (stats.rolled_back_count > 0) fmt::print("  undone   {:>10}\n", stats.rolled_back_count);
     for (const named_warning& each : row_warnings) {
         const std::uint64_t count = stats.warnings.of(each.warning);
         if (count > 0) fmt::print("  warning  {:>10}   {}\n", count, each.text);
@@ -45,8 +46,12 @@ void print_report(const import_command& command, const importer& job, const impo
 
 std::string committed_text(const import_stats& stats) {
     if (stats.dry_run) return "nothing is stored by a dry run";
-    return fmt::format("{} row{} committed", stats.success_count,
-                       stats.success_count == 1 ? " is" : "s are");
+    std::string text = fmt::format("{} row{} committed", stats.success_count,
+                                   stats.success_count == 1 ? " is" : "s are");
+    if (stats.rolled_back_count > 0) {
+        text += fmt::format(", {} rolled back", stats.rolled_back_count);
+    }
+    return text;
 }
 
 }  // namespace excel_to_db

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "import/run.hpp"
+#include "store/transaction_store.hpp"
 #include "workbook/open_workbook.hpp"
 
 namespace excel_to_db {
@@ -36,6 +37,25 @@ bool is_store_error(const std::exception_ptr& failure) {
         return false;
     }
     return false;
+}
+
+enum class whole_ending { committed, rolled_back, unknown };
+
+// `whole` is null if it could not even begin.
+whole_ending end_transaction(import_run& run, std::unique_ptr<store_transaction> whole,
+                             bool to_be_committed) {
+    auto ending = whole_ending::rolled_back;
+    if (!whole || !to_be_committed) return ending;
+    run.guard([&] {
+        try {
+            whole->commit();
+            ending = whole_ending::committed;
+        } catch (const commit_unknown&) {
+            ending = whole_ending::unknown;
+            throw;
+        }
+    });
+    return ending;
 }
 
 }  // namespace
@@ -77,9 +97,15 @@ import_report importer::run(const runnel::context& ctx, store& db, rejected_sink
         options_.on_progress({so_far, rows.fraction_read()});
     });
 
+    std::unique_ptr<store_transaction> whole;
     run.guard([&] {
         if (rejected != nullptr) rejected->begin(header_);
-        const import_task task{run, rows, columns_, options_, db, results};
+        std::optional<transaction_store> one;
+        if (options_.all_or_nothing) {
+            whole = db.begin();
+            one.emplace(*whole);
+        }
+        const import_task task{run, rows, columns_, options_, one ? *one : db, results};
         switch (options_.method) {
             case import_method::sequential:
                 import_sequentially(task);
@@ -96,19 +122,32 @@ import_report importer::run(const runnel::context& ctx, store& db, rejected_sink
     });
     run.guard([&] { results.finish(); });
 
+    const bool complete = rows.ended() && rows.given() == results.stats.total_records();
+    const bool refused = options_.all_or_nothing && results.reasons.refused() > 0;
+    bool undone = false;
+    if (options_.all_or_nothing) {
+        const whole_ending ending =
+            end_transaction(run, std::move(whole), complete && !refused && !run.failure());
+        undone = ending != whole_ending::committed;
+        if (undone) results.take_back(ending == whole_ending::rolled_back);
+    }
+
     import_report report;
     report.stats = results.stats;
     report.stats.duration = opening_ + (clock::now() - start);
     report.skipped_count = rows.skipped();
     report.first_rejected = std::move(results.first_rejected);
     report.reasons = results.reasons.sorted();
+    report.refused_count = results.reasons.refused();
     report.failure = run.failure();
     // Whoever waited for a locked database has given up because of the cancellation.
     if (ctx.err() && is_store_error(report.failure)) report.failure = nullptr;
     // A cancellation that came after the last row was settled has changed nothing.
     if (report.failure) {
         report.ending = import_ending::failed;
-    } else if (!rows.ended() || rows.given() != report.stats.total_records()) {
+    } else if (complete && refused) {
+        report.ending = import_ending::refused;
+    } else if (!complete || undone) {
         report.ending = import_ending::canceled;
     }
     return report;

@@ -42,6 +42,7 @@ struct import_options {
     std::size_t workers = 16;
     std::size_t batch_size = 100;
     std::optional<std::uint64_t> max_errors;  // more rejected rows than this end the import
+    bool all_or_nothing = false;  // one transaction: a row that the database refuses undoes all
     check_options checks;
     workbook_limits limits;
 
@@ -55,7 +56,8 @@ inline constexpr std::size_t max_batch_size = 2'000;
 enum class import_ending {
     finished,  // every row was either committed or rejected
     canceled,  // the context was cancelled; what the stats count is committed
-    failed,    // `failure` says why; what the stats count is committed
+    refused,  // all or nothing: every row was looked at, the database refused some; nothing is committed
+    failed,  // `failure` says why; what the stats count is committed
 };
 
 struct import_report {
@@ -63,6 +65,7 @@ struct import_report {
     std::uint64_t skipped_count = 0;           // blank rows, which the stats do not count
     std::vector<rejected_row> first_rejected;  // a handful, to show
     std::vector<reason_count> reasons;         // of all that were rejected, the most frequent first
+    std::uint64_t refused_count = 0;           // of those, by the database
     import_ending ending = import_ending::finished;
     std::exception_ptr failure;
 };

@@ -60,6 +60,13 @@ void tally::finish() {
     if (rejected_sink* const sink = std::exchange(sink_, nullptr)) sink->end();
 }
 
+void tally::take_back(bool known) {
+    const std::uint64_t count = std::exchange(stats.success_count, 0);
+    if (known) stats.rolled_back_count = count;
+    stats.warnings = {};
+    told_(stats);
+}
+
 void tally::tell(const outcome& result) {
     for (const rejected_row& rejected : result.rejected) {
         if (first_rejected.size() < shown_rejected) first_rejected.push_back(rejected);

@@ -90,6 +90,9 @@ public:
     /// Tells those that waited for a piece that never came.
     void finish();
 
+    /// What was counted as committed was rolled back, or that is not known: it counts no more.
+    void take_back(bool known);
+
     import_stats stats;
     reason_counts reasons;
     std::vector<rejected_row> first_rejected;

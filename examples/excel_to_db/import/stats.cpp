@@ -53,6 +53,7 @@ std::string to_json(const import_stats& stats) {
         const std::uint64_t count = stats.warnings.of(each.warning);
         if (count > 0) object["warnings"][std::string(each.name)] = count;
     }
+    if (stats.rolled_back_count > 0) object["rolled_back_count"] = stats.rolled_back_count;
     if (stats.dry_run) object["dry_run"] = true;
     return object.dump(2);
 }

@@ -14,8 +14,9 @@ struct import_stats {
     std::uint64_t success_count = 0;  // rows that are committed
     std::uint64_t error_count = 0;    // rows that were rejected
     std::chrono::nanoseconds duration{0};
-    warning_counts warnings;  // of committed rows
-    bool dry_run = false;     // success_count says what would be committed, and nothing is
+    warning_counts warnings;              // of committed rows
+    std::uint64_t rolled_back_count = 0;  // rows that were stored and taken back: all or nothing
+    bool dry_run = false;  // success_count says what would be committed, and nothing is
 
     /// By definition, not by counting: the three numbers cannot disagree.
     std::uint64_t total_records() const { return success_count + error_count; }

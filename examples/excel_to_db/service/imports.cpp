@@ -222,6 +222,7 @@ import_status import_registry::perform(import_job& job, const spool_file& upload
         case import_ending::canceled:
             status.state = import_state::canceled;
             break;
+        case import_ending::refused:  // not asked for here
         case import_ending::failed:
             status.state = import_state::failed;
             explain(report.failure, status);

@@ -17,16 +17,18 @@ namespace excel_to_db {
 class dry_store final : public store {
 public:
     std::size_t useful_sessions() const override { return 1; }
-    std::unique_ptr<store_session> open_session() override { return std::make_unique<session>(); }
+    std::unique_ptr<store_session> open_session() override { return begin(); }
+    std::unique_ptr<store_transaction> begin() override { return std::make_unique<session>(); }
 
 private:
-    class session final : public store_session {
+    class session final : public store_transaction {
     public:
         refusal insert(const business&) override { return std::nullopt; }
         refusal insert_all(std::span<const business>, std::size_t) override { return std::nullopt; }
         std::vector<refusal> insert_each(std::span<const business> rows) override {
             return std::vector<refusal>(rows.size());
         }
+        void commit() override {}
     };
 };
 

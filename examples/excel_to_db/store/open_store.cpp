@@ -22,6 +22,7 @@ public:
     std::unique_ptr<store_session> try_open_session() override {
         return owner_->try_open_session();
     }
+    std::unique_ptr<store_transaction> begin() override { return owner_->begin(); }
     void ping() override { owner_->ping(); }
 
 private:

@@ -254,9 +254,13 @@ pg_answer pg_connection::execute(const char* sql, const pg_parameters& parameter
     return finish(sql);
 }
 
+bool pg_connection::has_prepared(std::string_view name) const {
+    return std::find(prepared_.begin(), prepared_.end(), name) != prepared_.end();
+}
+
 void pg_connection::prepare(const std::string& name, const std::string& sql,
                             const pg_parameters& like) {
-    if (std::find(prepared_.begin(), prepared_.end(), name) != prepared_.end()) return;
+    if (has_prepared(name)) return;
     check_sent(PQsendPrepare(connection_, name.c_str(), sql.c_str(),
                              static_cast<int>(like.types_.size()), like.types_.data()));
     finish("PREPARE");

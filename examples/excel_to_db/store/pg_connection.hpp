@@ -92,6 +92,7 @@ public:
 
     pg_answer execute(const char* sql);
     pg_answer execute(const char* sql, const pg_parameters& parameters);
+    bool has_prepared(std::string_view name) const;
     /// Prepares `sql` under `name`, if this connection has not done so.
     void prepare(const std::string& name, const std::string& sql, const pg_parameters& like);
     pg_answer execute_prepared(const std::string& name, const pg_parameters& parameters);

@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "store/pg_rows.hpp"
+#include "store/pg_transaction.hpp"
+
 namespace excel_to_db {
 
 namespace {
@@ -43,125 +46,19 @@ CREATE INDEX IF NOT EXISTS idx_businesses_deleted_at ON businesses (deleted_at);
 constexpr const char* natural_key_index =
     "CREATE INDEX IF NOT EXISTS idx_businesses_natural_key ON businesses (name, phone, email)";
 
-// Of all transactions that look whether a row is there and then store it, one at a time.
-constexpr const char* one_at_a_time = "SELECT pg_advisory_xact_lock(7205759403792793)";
-
-constexpr std::string_view insert_head =
-    "INSERT INTO businesses (name, category, phone, email, address, city, country, website,"
-    " description, created_at, updated_at) ";
-
-constexpr const char* copy_sql =
-    "COPY businesses (name, category, phone, email, address, city, country, website, description,"
-    " created_at, updated_at) FROM STDIN (FORMAT binary)";
-
-// Of the stored rows with this key the oldest is meant. The answer is its id, or nothing.
-constexpr std::string_view stored_sql =
-    "WITH stored AS (SELECT id FROM businesses WHERE name = $2 AND phone = $4 AND email = $5"
-    " AND deleted_at IS NULL ORDER BY id LIMIT 1), ";
-
-constexpr std::string_view unless_stored_sql =
-    "added AS (INSERT INTO businesses (name, category, phone, email, address, city, country,"
-    " website, description, created_at, updated_at) SELECT $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-    " $1, $1 WHERE NOT EXISTS (SELECT FROM stored) RETURNING id) "
-    "SELECT (SELECT id FROM stored), (SELECT count(*) FROM added)";
-
-// A row that has these values already is not written again: importing a file twice is cheap.
-constexpr std::string_view change_sql =
-    "changed AS (UPDATE businesses b SET category = $3, address = $6, city = $7, country = $8,"
-    " website = $9, description = $10, updated_at = $1 FROM stored WHERE b.id = stored.id AND"
-    " (b.category, b.address, b.city, b.country, b.website, b.description) IS DISTINCT FROM"
-    " ($3, $6, $7, $8, $9, $10)), ";
-
-// Parameter 1 is the time; the fields follow, row after row.
-std::string insert_sql(std::size_t rows) {
-    std::string sql(insert_head);
-    sql += "VALUES ";
-    std::size_t parameter = 2;
-    for (std::size_t row = 0; row < rows; ++row) {
-        sql += row == 0 ? "(" : ",(";
-        for (std::size_t c = 0; c < business_columns.size(); ++c) {
-            sql += fmt::format("${},", parameter++);
-        }
-        sql += "$1,$1)";
-    }
-    return sql;
-}
-
-std::string one_row_sql(conflict_rule rule) {
-    if (rule == conflict_rule::none) return insert_sql(1);
-    std::string sql(stored_sql);
-    if (rule == conflict_rule::update) sql += change_sql;
-    return sql + std::string(unless_stored_sql);
-}
-
-pg_parameters make_parameters(std::span<const business> rows, pg_time now) {
-    pg_parameters parameters(1 + rows.size() * business_columns.size());
-    parameters.add(now);
-    for (const business& row : rows) {
-        for (const std::string_view field : row.fields) parameters.add(field);
-    }
-    return parameters;
-}
-
-// ---- 1. COPY's binary format ----
-
-class copy_writer {
-public:
-    explicit copy_writer(pg_connection& connection) : connection_(connection) {
-        text_.append("PGCOPY\n\xff\r\n\0", 11);
-        number(0, 4);  // flags
-        number(0, 4);  // no extension
-    }
-
-    void row(const business& row, pg_time now) {
-        number(business_columns.size() + 2, 2);
-        for (const std::string_view field : row.fields) {
-            number(field.size(), 4);
-            text_.append(field);
-        }
-        for (int i = 0; i < 2; ++i) {
-            number(8, 4);
-            number(static_cast<std::uint64_t>(now), 8);
-        }
-        if (text_.size() >= buffer) put();
-    }
-
-    pg_answer end() {
-        number(0xFFFF, 2);
-        put();
-        return connection_.end_copy();
-    }
-
-private:
-    static constexpr std::size_t buffer = std::size_t{64} << 10;
-
-    void number(std::uint64_t value, unsigned bytes) {
-        while (bytes-- > 0) text_.push_back(static_cast<char>(value >> (8 * bytes)));
-    }
-    void put() {
-        connection_.put(text_);
-        text_.clear();
-    }
-
-    pg_connection& connection_;
-    std::string text_;
-};
-
-// ---- 2. session ----
+// ---- 1. session ----
 
 class pg_session final : public store_session {
 public:
     /// `place`: of pool.try_reserve(), or none yet.
     pg_session(pg_pool& pool, conflict_rule rule, pg_pool::place place)
-        : pool_(pool), connection_(pool, true, place), rule_(rule), one_row_(one_row_sql(rule)) {}
+        : pool_(pool), connection_(pool, true, place), rule_(rule) {}
 
     refusal insert(const business& row) override {
-        const std::span<const business> rows(&row, 1);
-        if (rule_ != conflict_rule::none) return insert_all(rows, 1);
+        if (rule_ != conflict_rule::none) return insert_all({&row, 1}, 1);
         return settle([&](pg_time now) {
-            const pg_parameters parameters = make_parameters(rows, now);
-            connection_->prepare("one_row", one_row_, parameters);
-            return stored(connection_->execute_prepared("one_row", parameters).get(), 1);
+            prepare_one_row(*connection_, rule_, row, now);
+            return answer_of(insert_one_row(*connection_, row, now).get(), rule_, 1);
         });
     }
 
@@ -171,12 +68,8 @@ public:
         const std::size_t step = rule_ == conflict_rule::none
                                      ? std::clamp<std::size_t>(rows_per_statement, 1, rows.size())
                                      : 1;
-        return settle([&](pg_time now) -> refusal {
-            const auto answers = transact(rows, step, now, /*all_or_none=*/true);
-            const auto refused = std::find_if(answers.begin(), answers.end(),
-                                              [](const refusal& r) { return r.has_value(); });
-            return refused == answers.end() ? std::nullopt : *refused;
-        });
+        return settle(
+            [&](pg_time now) { return transact(rows, step, now, /*all_or_none=*/true).refused(); });
     }
 
     refusal insert_pipelined(std::span<const business> rows) override {
@@ -187,10 +80,7 @@ public:
         if (rule_ != conflict_rule::none || rows.empty()) return insert_all(rows, 1);
         return settle([&](pg_time now) {
             connection_->execute("BEGIN");
-            connection_->begin_copy(copy_sql);
-            copy_writer out(*connection_);
-            for (const business& row : rows) out.row(row, now);
-            const refusal refused = stored(out.end().get(), rows.size());
+            const refusal refused = copy_rows(*connection_, rows, now);
             connection_->execute(refused ? "ROLLBACK" : "COMMIT");
             return refused;
         });
@@ -202,7 +92,7 @@ public:
         const refusal all_refused = settle(
             [&](pg_time now) -> refusal {
                 try {
-                    answers = transact(rows, 1, now, /*all_or_none=*/false);
+                    answers = transact(rows, 1, now, /*all_or_none=*/false).answers;
                     return std::nullopt;
                 } catch (const pg_failure& failure) {
                     if (!failure.is_refusal()) throw;
@@ -217,31 +107,7 @@ public:
     }
 
 private:
-    // So many statements are sent before answers are read: no more of those than fit into the socket's buffer.
-    static constexpr std::size_t window = 256;
     static constexpr auto longest_pause = 500ms;
-
-    static refusal stored(const PGresult* result, std::size_t expected) {
-        if (affected_rows(result) == expected) return std::nullopt;
-        return "the database ignored the row";
-    }
-
-    refusal answer_of(const PGresult* result, std::size_t rows) const {
-        if (rule_ == conflict_rule::none) return stored(result, rows);
-        // The id of the row that was there already, and how many were added.
-        if (PQgetisnull(result, 0, 0) == 0) {
-            if (rule_ != conflict_rule::error) return std::nullopt;
-            return fmt::format("name, phone and email are those of the stored business {}",
-                               PQgetvalue(result, 0, 0));
-        }
-        if (std::string_view(PQgetvalue(result, 0, 1)) == "1") return std::nullopt;
-        return "the database ignored the row";
-    }
-
-    static bool is_good(const PGresult* result) {
-        return PQresultStatus(result) == PGRES_COMMAND_OK ||
-               PQresultStatus(result) == PGRES_TUPLES_OK;
-    }
 
     /// Calls `attempt(moment)`, one transaction whose rows have that moment as created_at, until it is known what has
     /// become of it; `afterwards(moment)` if it was committed and its answers are lost. Returns a refusal.
@@ -267,7 +133,7 @@ private:
             if (!lost) {
                 leave_transaction();
                 runnel::sleep_for(pause);
-            } else if (has_stored(now)) {
+            } else if (was_committed(connection_, now)) {
                 afterwards(now);
                 return std::nullopt;
             }
@@ -283,21 +149,6 @@ private:
             connection_->roll_back();
         } catch (const pg_lost&) {
             connection_.replace();  // the server rolls back by itself
-        }
-    }
-
-    // Replaces the lost connection, and looks for what its transaction has left.
-    bool has_stored(pg_time moment) {
-        pg_parameters parameters(1);
-        parameters.add(moment);
-        for (;;) {
-            connection_.replace();
-            try {
-                const pg_answer found = connection_->execute(
-                    "SELECT 1 FROM businesses WHERE created_at = $1 LIMIT 1", parameters);
-                return PQntuples(found.get()) != 0;
-            } catch (const pg_lost&) {
-            }
         }
     }
 
@@ -322,63 +173,24 @@ private:
         return answers;
     }
 
-    // One transaction of statements with `step` rows each, all under way at once; one answer a statement. Commits
-    // unless one is refused and `all_or_none`.
-    std::vector<refusal> transact(std::span<const business> rows, std::size_t step, pg_time now,
-                                  bool all_or_none) {
-        const std::string name = step == 1 ? "one_row" : fmt::format("rows_{}", step);
-        connection_->prepare(name, step == 1 ? one_row_ : insert_sql(step),
-                             make_parameters(rows.first(step), now));
-
+    // One transaction of statements with `step` rows each. Commits unless one is refused and `all_or_none`.
+    sent_rows transact(std::span<const business> rows, std::size_t step, pg_time now,
+                       bool all_or_none) {
+        prepare_rows(*connection_, rule_, rows, step, now);
         connection_->begin_pipeline();
         connection_->send("BEGIN");
-        std::size_t unread = 1;  // answers that say nothing but that all is well
-        if (rule_ != conflict_rule::none) {
-            connection_->send(one_at_a_time);
-            ++unread;
-        }
-        std::vector<refusal> answers;
-        std::vector<std::size_t> sizes;  // of the statements that were sent
-        std::optional<pg_failure> failed;
-        const auto read_answers = [&] {
-            connection_->request_answers();
-            while (unread > 0 || answers.size() < sizes.size()) {
-                const pg_answer answer = connection_->answer();
-                if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR && !failed) {
-                    failed.emplace(answer.get());
-                }
-                if (unread > 0) {
-                    --unread;
-                } else {
-                    answers.push_back(is_good(answer.get())
-                                          ? answer_of(answer.get(), sizes[answers.size()])
-                                          : std::nullopt);
-                }
-            }
-        };
-        while (!rows.empty() && !failed) {
-            const auto some = rows.first(std::min(step, rows.size()));
-            rows = rows.subspan(some.size());
-            const pg_parameters parameters = make_parameters(some, now);
-            if (some.size() == step) {
-                connection_->send_prepared(name, parameters);
-            } else {
-                connection_->send(insert_sql(some.size()).c_str(), parameters);
-            }
-            sizes.push_back(some.size());
-            if (sizes.size() % window == 0) read_answers();
-        }
-        read_answers();
-        const bool refused = std::any_of(answers.begin(), answers.end(),
-                                         [](const refusal& r) { return r.has_value(); });
-        connection_->send(refused && all_or_none ? "ROLLBACK" : "COMMIT");
+        if (rule_ != conflict_rule::none) connection_->send(one_at_a_time);
+        sent_rows sent = send_rows(*connection_, rule_, rows, step, now,
+                                   /*unread=*/rule_ == conflict_rule::none ? 1 : 2);
+        connection_->send(sent.refused() && all_or_none ? "ROLLBACK" : "COMMIT");
         connection_->sync();
         const pg_answer end = connection_->answer();
-        if (!failed && !is_good(end.get())) failed.emplace(end.get());  // by a deferred constraint
+        // By a constraint that is checked only now.
+        if (!sent.failed && !is_good(end.get())) sent.failed.emplace(end.get());
         connection_->read_sync();
         connection_->end_pipeline();
-        if (failed) throw pg_failure(*failed);
-        return answers;
+        if (sent.failed) throw pg_failure(*sent.failed);
+        return sent;
     }
 
     // One transaction in which a refused row takes nothing with it: a round trip a row.
@@ -386,25 +198,8 @@ private:
         std::vector<refusal> answers;
         connection_->execute("BEGIN");
         if (rule_ != conflict_rule::none) connection_->execute(one_at_a_time);
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            connection_->begin_pipeline();
-            connection_->send("SAVEPOINT row");
-            connection_->send_prepared("one_row", make_parameters(rows.subspan(i, 1), now));
-            connection_->send("RELEASE SAVEPOINT row");
-            connection_->sync();
-            connection_->answer();
-            const pg_answer answer = connection_->answer();
-            connection_->answer();
-            connection_->read_sync();
-            connection_->end_pipeline();
-            if (is_good(answer.get())) {
-                answers.push_back(answer_of(answer.get(), 1));
-                continue;
-            }
-            const pg_failure failure(answer.get());
-            if (!failure.is_refusal()) throw pg_failure(failure);
-            connection_->execute("ROLLBACK TO SAVEPOINT row");
-            answers.push_back(failure.what());
+        for (const business& row : rows) {
+            answers.push_back(insert_in_savepoint(*connection_, rule_, row, now));
         }
         connection_->execute("COMMIT");
         return answers;
@@ -413,7 +208,6 @@ private:
     pg_pool& pool_;
     pg_pool::lease connection_;
     const conflict_rule rule_;
-    const std::string one_row_;
 };
 
 std::string with_schema(const std::string& url, const std::string& schema) {
@@ -424,7 +218,7 @@ std::string with_schema(const std::string& url, const std::string& schema) {
 
 }  // namespace
 
-// ---- 3. store ----
+// ---- 2. store ----
 
 bool is_postgres_url(std::string_view url) {
     return url.starts_with("postgres://") || url.starts_with("postgresql://");
@@ -471,6 +265,8 @@ std::unique_ptr<store_session> pg_store::try_open_session() {
     if (!pool_.try_reserve()) return nullptr;
     return std::make_unique<pg_session>(pool_, rule_, pg_pool::place::reserved);
 }
+
+std::unique_ptr<store_transaction> pg_store::begin() { return begin_transaction(pool_, rule_); }
 
 void pg_store::ping() { pg_pool::lease(pool_, /*patiently=*/false)->execute("SELECT 1"); }
 

@@ -33,6 +33,7 @@ public:
     std::size_t useful_bulk_sessions() const override;
     std::unique_ptr<store_session> open_session() override;
     std::unique_ptr<store_session> try_open_session() override;
+    std::unique_ptr<store_transaction> begin() override;
     void ping() override;
 
     std::uint64_t count_rows();

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <runnel/blocking.hpp>
 #include <string>
 #include <thread>
@@ -138,45 +139,64 @@ private:
 };
 
 // Takes the write lock at once, so that a transaction never fails for it halfway; rolls back
-// unless it is committed.
+// unless it is committed. Within another one it is a part of that: a savepoint.
 class transaction {
 public:
-    explicit transaction(sqlite3* db) : db_(db) { execute(db, "BEGIN IMMEDIATE"); }
+    explicit transaction(sqlite3* db) : db_(db), part_(is_open()) {
+        execute(db, part_ ? "SAVEPOINT part" : "BEGIN IMMEDIATE");
+    }
     transaction(const transaction&) = delete;
     transaction& operator=(const transaction&) = delete;
     ~transaction() {
-        if (is_open()) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+        if (committed_ || !is_open()) return;
+        sqlite3_exec(db_, part_ ? "ROLLBACK TO part; RELEASE part" : "ROLLBACK", nullptr, nullptr,
+                     nullptr);
     }
 
     /// A trigger or a constraint may roll back everything by itself.
     bool is_open() const { return sqlite3_get_autocommit(db_) == 0; }
 
-    void commit() { execute(db_, "COMMIT"); }
+    void commit() {
+        execute(db_, part_ ? "RELEASE part" : "COMMIT");
+        committed_ = true;
+    }
 
 private:
     sqlite3* db_;
+    bool part_;
+    bool committed_ = false;
 };
 
 // ---- 2. session ----
 
-class sqlite_session final : public store_session {
+class sqlite_session final : public store_transaction {
 public:
     sqlite_session(const std::filesystem::path& file, conflict_rule rule,
                    std::function<bool()> give_up, std::shared_ptr<runnel::mutex> turn)
-        : connection_(file, std::move(give_up)),
-          turn_(std::move(turn)),
+        : turn_(std::move(turn)),
+          connection_(file, std::move(give_up)),
           rule_(rule),
           insert_(connection_.get(), insert_sql(1)),
           find_(connection_.get(), find_sql),
           update_(connection_.get(), update_sql) {}
 
+    /// Makes of it one transaction to its end, whose turn it is all the time.
+    void begin(std::unique_lock<runnel::mutex> my_turn) {
+        runnel::blocking([this] { whole_.emplace(connection_.get()); });
+        my_turn_ = std::move(my_turn);
+    }
+
+    ~sqlite_session() override {
+        if (whole_) runnel::blocking([this] { whole_.reset(); });
+    }
+
     refusal insert(const business& row) override {
-        const std::lock_guard my_turn(*turn_);
-        return runnel::blocking([&] { return insert_and_commit(row); });
+        const auto my_turn = take_turn();
+        return runnel::blocking([&] { return still_whole(insert_and_commit(row)); });
     }
 
     refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) override {
-        const std::lock_guard my_turn(*turn_);
+        const auto my_turn = take_turn();
         return runnel::blocking([&]() -> refusal {
             // Whether a row conflicts has to be asked row by row.
             const std::size_t step = rule_ == conflict_rule::none ? rows_per_statement : 1;
@@ -186,7 +206,7 @@ public:
                 const auto some = rows.subspan(i, std::min(step, rows.size() - i));
                 refusal refused =
                     some.size() == 1 ? store_row(some[0], now) : insert_statement(some, now);
-                if (refused) return refused;
+                if (refused) return still_whole(std::move(refused));
             }
             all.commit();
             return std::nullopt;
@@ -194,14 +214,14 @@ public:
     }
 
     std::vector<refusal> insert_each(std::span<const business> rows) override {
-        const std::lock_guard my_turn(*turn_);
+        const auto my_turn = take_turn();
         return runnel::blocking([&] {
             std::vector<refusal> answers;
             answers.reserve(rows.size());
             const std::string now = now_text();
             transaction all(connection_.get());
             for (const business& row : rows) {
-                answers.push_back(store_row(row, now));
+                answers.push_back(still_whole(store_row(row, now)));
                 if (!all.is_open()) return insert_one_by_one(rows);
             }
             all.commit();
@@ -209,7 +229,24 @@ public:
         });
     }
 
+    void commit() override {
+        runnel::blocking([&] { whole_->commit(); });
+    }
+
 private:
+    std::unique_lock<runnel::mutex> take_turn() {
+        return whole_ ? std::unique_lock<runnel::mutex>() : std::unique_lock(*turn_);
+    }
+
+    // If the database itself has ended the transaction, what came next would be committed by itself.
+    refusal still_whole(refusal answer) const {
+        if (whole_ && !whole_->is_open()) {
+            throw store_error(
+                fmt::format("the database has rolled everything back: {}", answer.value_or("")));
+        }
+        return answer;
+    }
+
     refusal insert_and_commit(const business& row) {
         const std::string now = now_text();
         if (rule_ == conflict_rule::none) return run_insert(insert_, {&row, 1}, now);
@@ -301,8 +338,10 @@ private:
     // The sizes that occur: the batch size, the last batch's, and those that bisecting makes.
     static constexpr std::size_t max_kept_statements = 32;
 
-    connection connection_;
     const std::shared_ptr<runnel::mutex> turn_;
+    std::unique_lock<runnel::mutex> my_turn_;  // of a transaction
+    connection connection_;
+    std::optional<transaction> whole_;
     const conflict_rule rule_;
     sqlite_statement insert_;
     sqlite_statement find_;
@@ -330,6 +369,14 @@ sqlite_store::sqlite_store(std::filesystem::path file, conflict_rule rule,
 std::unique_ptr<store_session> sqlite_store::open_session() {
     return runnel::blocking(
         [&] { return std::make_unique<sqlite_session>(file_, rule_, give_up_, turn_); });
+}
+
+std::unique_ptr<store_transaction> sqlite_store::begin() {
+    std::unique_lock my_turn(*turn_);
+    auto session = runnel::blocking(
+        [&] { return std::make_unique<sqlite_session>(file_, rule_, give_up_, turn_); });
+    session->begin(std::move(my_turn));
+    return session;
 }
 
 void sqlite_store::ping() {

@@ -27,6 +27,7 @@ public:
 
     std::size_t useful_sessions() const override { return 1; }
     std::unique_ptr<store_session> open_session() override;
+    std::unique_ptr<store_transaction> begin() override;
     void ping() override;
 
     /// How many rows the table holds.

@@ -1,8 +1,9 @@
 // examples/excel_to_db/store/store.hpp — where businesses go: what the importer asks of a database.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   store          one database; opens sessions
-//   store_session  one connection; any goroutine may use it, one at a time
+//   store              one database; opens sessions
+//   store_session      one connection; any goroutine may use it, one at a time
+//   store_transaction  a session that commits at its end, and then everything
 //
 //   An embedded database blocks the thread, so its sessions wrap each call in runnel::blocking; a
 //   client of a server would park the goroutine on its socket instead. The importer cannot tell.
@@ -80,6 +81,19 @@ private:
     static constexpr std::size_t rows_of_a_load = 1'000;
 };
 
+/// A session whose calls "commit" for itself alone: what they store is there for others after `commit`, and gone if
+/// the transaction is destroyed without it. A refused row takes back its own call, no more.
+class store_transaction : public store_session {
+public:
+    /// The last call. Throws `store_error` if nothing has been stored, `commit_unknown` if that is not known.
+    virtual void commit() = 0;
+};
+
+class commit_unknown : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 class store {
 public:
     store() = default;
@@ -97,6 +111,11 @@ public:
     virtual std::unique_ptr<store_session> open_session() = 0;
     /// Does not: null then.
     virtual std::unique_ptr<store_session> try_open_session() { return open_session(); }
+
+    /// Waits as `open_session` does; in a database with a single writer, until no one else writes.
+    virtual std::unique_ptr<store_transaction> begin() {
+        throw store_error("this database cannot store all or nothing");
+    }
 
     /// Asks whether the database answers; throws `store_error` if it does not.
     virtual void ping() { open_session(); }

@@ -1,0 +1,133 @@
+// examples/excel_to_db/store/pg_transaction.cpp — calls that take back only themselves, and one commit.
+// SPDX-License-Identifier: BSL-1.0
+//
+//   BEGIN ─▶ SAVEPOINT, rows, RELEASE ─▶ SAVEPOINT, rows that are refused, ROLLBACK TO ─▶ … ─▶ COMMIT
+#include "store/pg_transaction.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "store/pg_rows.hpp"
+
+namespace excel_to_db {
+
+namespace {
+
+constexpr const char* keep = "RELEASE SAVEPOINT rows";
+constexpr const char* take_back = "ROLLBACK TO SAVEPOINT rows";
+
+class pg_transaction final : public store_transaction {
+public:
+    pg_transaction(pg_pool& pool, conflict_rule rule)
+        : connection_(pool), rule_(rule), moment_(pool.take_moments(1)) {
+        try {
+            begin();
+        } catch (const pg_lost&) {  // while it was idle
+            connection_.replace();
+            begin();
+        }
+    }
+    pg_transaction(const pg_transaction&) = delete;
+    pg_transaction& operator=(const pg_transaction&) = delete;
+    ~pg_transaction() override {
+        if (ended_) return;
+        try {
+            connection_->roll_back();
+        } catch (const store_error&) {  // the server rolls back by itself
+        }
+    }
+
+    refusal insert(const business& row) override {
+        prepare_one_row(*connection_, rule_, row, moment_);
+        return insert_in_savepoint(*connection_, rule_, row, moment_);
+    }
+
+    refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) override {
+        if (rows.empty()) return std::nullopt;
+        const std::size_t step = rule_ == conflict_rule::none
+                                     ? std::clamp<std::size_t>(rows_per_statement, 1, rows.size())
+                                     : 1;
+        prepare_rows(*connection_, rule_, rows, step, moment_);
+        connection_->begin_pipeline();
+        connection_->send("SAVEPOINT rows");
+        const sent_rows sent = send_rows(*connection_, rule_, rows, step, moment_, /*unread=*/1);
+        const refusal refused = sent.refused();
+        connection_->send(refused ? take_back : keep);
+        connection_->sync();
+        connection_->answer();
+        connection_->read_sync();
+        connection_->end_pipeline();
+        if (!sent.failed) return refused;
+        // The pipeline has passed over what came after the failure.
+        return take_back_or_throw(*sent.failed);
+    }
+
+    refusal load(std::span<const business> rows) override {
+        if (rule_ != conflict_rule::none || rows.empty()) return insert_all(rows, 1);
+        connection_->execute("SAVEPOINT rows");
+        try {
+            const refusal refused = copy_rows(*connection_, rows, moment_);
+            connection_->execute(refused ? take_back : keep);
+            return refused;
+        } catch (const pg_failure& failure) {
+            return take_back_or_throw(failure);
+        }
+    }
+
+    std::vector<refusal> insert_each(std::span<const business> rows) override {
+        std::vector<refusal> answers;
+        for (const business& row : rows) answers.push_back(insert(row));
+        return answers;
+    }
+
+    void commit() override {
+        ended_ = true;  // and after a loss there may be no connection any more
+        try {
+            const pg_answer answer = connection_->execute("COMMIT");
+            if (std::string_view(PQcmdStatus(answer.get())) != "COMMIT") {
+                throw store_error("the database has rolled everything back");
+            }
+        } catch (const pg_lost&) {
+            if (!has_been_committed()) throw;
+        }
+    }
+
+private:
+    void begin() {
+        connection_->execute("BEGIN");
+        if (rule_ != conflict_rule::none) connection_->execute(one_at_a_time);
+    }
+
+    refusal take_back_or_throw(const pg_failure& failure) {
+        if (!failure.is_refusal()) throw pg_failure(failure);
+        connection_->execute(take_back);
+        return failure.what();
+    }
+
+    bool has_been_committed() {
+        try {
+            return was_committed(connection_, moment_);
+        } catch (const store_error&) {
+            throw commit_unknown(
+                "the connection was lost at the commit, and the server does not come back: whether "
+                "the rows are "
+                "stored is not known");
+        }
+    }
+
+    pg_pool::lease connection_;
+    const conflict_rule rule_;
+    bool ended_ = false;
+    const pg_time moment_;  // the created_at of all its rows, which no other has
+};
+
+}  // namespace
+
+std::unique_ptr<store_transaction> begin_transaction(pg_pool& pool, conflict_rule rule) {
+    return std::make_unique<pg_transaction>(pool, rule);
+}
+
+}  // namespace excel_to_db
