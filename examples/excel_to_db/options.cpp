@@ -122,7 +122,7 @@ any_command parse_options(int argc, const char* const* argv) {
 
     import_command import;
     CLI::App* on_import = app.add_subcommand("import", "import a workbook into a database");
-    on_import->add_option("file", import.file, "the workbook (.xlsx)")->required();
+    on_import->add_option("file", import.file, "the workbook (.xlsx or .xls)")->required();
     on_import->add_option("--db", import.db,
                           "an SQLite file, made if missing, or postgres://user@host/database");
     on_import->add_flag("--dry-run", import.dry_run,
@@ -144,7 +144,7 @@ any_command parse_options(int argc, const char* const* argv) {
     compare_command compare;
     CLI::App* on_compare =
         app.add_subcommand("compare", "import by each method into a fresh database; print times");
-    on_compare->add_option("file", compare.file, "the workbook (.xlsx)")->required();
+    on_compare->add_option("file", compare.file, "the workbook (.xlsx or .xls)")->required();
     on_compare->add_option("--folder", compare.folder,
                            "where the databases are made (default: the temporary folder)");
     on_compare->add_option(

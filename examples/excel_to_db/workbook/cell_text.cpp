@@ -76,25 +76,6 @@ std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
     return unit;
 }
 
-void append_utf8(std::string& out, unsigned code) {
-    const auto byte = [&](unsigned value) { out += static_cast<char>(value); };
-    if (code < 0x80) {
-        byte(code);
-    } else if (code < 0x800) {
-        byte(0xC0 | code >> 6);
-        byte(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-        byte(0xE0 | code >> 12);
-        byte(0x80 | (code >> 6 & 0x3F));
-        byte(0x80 | (code & 0x3F));
-    } else {
-        byte(0xF0 | code >> 18);
-        byte(0x80 | (code >> 12 & 0x3F));
-        byte(0x80 | (code >> 6 & 0x3F));
-        byte(0x80 | (code & 0x3F));
-    }
-}
-
 }  // namespace
 
 std::optional<std::size_t> column_of(std::string_view reference) {
@@ -140,6 +121,25 @@ std::optional<std::string> date_text(std::string_view text, number_look look, bo
     std::string result = day_text(seconds / day, from_1904);
     if (seconds % day != 0) result.append(" ").append(time_text(seconds % day));
     return result;
+}
+
+void append_utf8(std::string& out, unsigned code) {
+    const auto byte = [&](unsigned value) { out += static_cast<char>(value); };
+    if (code < 0x80) {
+        byte(code);
+    } else if (code < 0x800) {
+        byte(0xC0 | code >> 6);
+        byte(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+        byte(0xE0 | code >> 12);
+        byte(0x80 | (code >> 6 & 0x3F));
+        byte(0x80 | (code & 0x3F));
+    } else {
+        byte(0xF0 | code >> 18);
+        byte(0x80 | (code >> 12 & 0x3F));
+        byte(0x80 | (code >> 6 & 0x3F));
+        byte(0x80 | (code & 0x3F));
+    }
 }
 
 void unescape(std::string& text) {

@@ -30,6 +30,9 @@ std::optional<std::string> date_text(std::string_view text, number_look look, bo
 /// Turns Excel's _x000D_ escapes into the characters they stand for, in place.
 void unescape(std::string& text);
 
+/// Appends one Unicode character.
+void append_utf8(std::string& out, unsigned code);
+
 /// Excel's measure of length: UTF-16 units in well-formed UTF-8.
 std::size_t utf16_length(std::string_view text);
 

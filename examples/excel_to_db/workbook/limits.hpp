@@ -28,6 +28,8 @@ struct workbook_limits {
     std::size_t cell_formats = 65'536;
     std::size_t shared_strings = 20'000'000;  // eight bytes of memory each
     std::uint64_t shared_string_bytes = std::uint64_t{4} << 30;
+    std::uint64_t xls_bytes = std::uint64_t{64} << 20;  // an .xls is read into memory as a whole
+    std::uint64_t xls_cells = 8'000'000;                // with room for every cell of its sheets
     std::size_t shared_bytes_in_memory = std::size_t{64} << 20;  // the rest goes to a file
 };
 

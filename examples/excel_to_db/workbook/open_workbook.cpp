@@ -4,10 +4,8 @@
 //   _rels/.rels → xl/workbook.xml → xl/_rels/workbook.xml.rels → the sheet, its strings and styles
 #include "workbook/open_workbook.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <fstream>
 #include <optional>
 #include <runnel/blocking.hpp>
@@ -19,22 +17,16 @@
 #include "workbook/cell_text.hpp"
 #include "workbook/relationships.hpp"
 #include "workbook/shared_strings.hpp"
+#include "workbook/sheet_choice.hpp"
 #include "workbook/sheet_reader.hpp"
 #include "workbook/styles.hpp"
+#include "workbook/xls_sheet.hpp"
 #include "workbook/xml_parser.hpp"
 #include "workbook/zip_archive.hpp"
 
 namespace excel_to_db {
 
 namespace {
-
-std::string lowered(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return result;
-}
 
 // ---- 1. what kind of file ----
 
@@ -55,16 +47,16 @@ std::string first_bytes(const std::filesystem::path& file) {
     });
 }
 
-void require_zip(const std::filesystem::path& file) {
+enum class workbook_kind { zip, ole };
+
+workbook_kind kind_of(const std::filesystem::path& file) {
     using namespace std::string_view_literals;
     const std::string begin = first_bytes(file);
-    if (begin.starts_with("PK\x03\x04"sv) || begin.starts_with("PK\x05\x06"sv)) return;
-    if (begin.empty()) throw workbook_error("is empty");
-    if (begin.starts_with("\xD0\xCF\x11\xE0"sv)) {
-        throw workbook_error(
-            "is an old binary .xls workbook, or one protected by a password: "
-            "save it as an .xlsx workbook without a password");
+    if (begin.starts_with("PK\x03\x04"sv) || begin.starts_with("PK\x05\x06"sv)) {
+        return workbook_kind::zip;
     }
+    if (begin.starts_with("\xD0\xCF\x11\xE0"sv)) return workbook_kind::ole;
+    if (begin.empty()) throw workbook_error("is empty");
     const std::string text = lowered(begin);
     if (text.find("<html") != std::string::npos || text.find("<table") != std::string::npos) {
         throw workbook_error("is an HTML page, not an .xlsx workbook");
@@ -73,12 +65,6 @@ void require_zip(const std::filesystem::path& file) {
 }
 
 // ---- 2. which sheet ----
-
-struct sheet_entry {
-    std::string name;
-    std::string relationship;
-    bool visible;
-};
 
 class workbook_handler final : public xml_handler {
 public:
@@ -109,40 +95,6 @@ private:
     std::size_t max_;
     bool in_sheets_ = false;
 };
-
-std::string names_of(const std::vector<sheet_entry>& sheets) {
-    constexpr std::size_t shown = 10;
-    std::string names;
-    for (std::size_t i = 0; i < std::min(sheets.size(), shown); ++i) {
-        names += (i == 0 ? "\"" : ", \"") + sheets[i].name + "\"";
-    }
-    return sheets.size() > shown ? names + ", …" : names;
-}
-
-const sheet_entry& choose(const std::vector<sheet_entry>& sheets, std::string_view wanted) {
-    if (sheets.empty()) throw workbook_error("has no worksheet");
-    const auto found = [&](auto test) -> const sheet_entry* {
-        const auto it = std::find_if(sheets.begin(), sheets.end(), test);
-        return it == sheets.end() ? nullptr : &*it;
-    };
-    if (wanted.empty()) {
-        if (const auto* s = found([](const auto& sheet) { return sheet.visible; })) return *s;
-        throw workbook_error("has only hidden sheets: name one of " + names_of(sheets));
-    }
-    if (const auto* s = found([&](const auto& sheet) { return sheet.name == wanted; })) return *s;
-    const std::string low = lowered(wanted);
-    if (const auto* s = found([&](const auto& sheet) { return lowered(sheet.name) == low; })) {
-        return *s;
-    }
-    std::size_t number = 0;
-    const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
-    if (error == std::errc{} && end == wanted.data() + wanted.size() && number >= 1 &&
-        number <= sheets.size()) {
-        return sheets[number - 1];
-    }
-    throw workbook_error("has no sheet \"" + std::string(wanted) + "\"; it has " +
-                         names_of(sheets));
-}
 
 // ---- 3. the sheet and what it needs ----
 
@@ -177,7 +129,7 @@ public:
             const auto part = parts.find(sheet.relationship);
             return part != parts.end() && part->second.role != "worksheet";
         });
-        const sheet_entry& sheet = choose(book.sheets, wanted);
+        const sheet_entry& sheet = choose_sheet(book.sheets, wanted);
         name_ = sheet.name;
         const auto part = parts.find(sheet.relationship);
         if (part == parts.end()) {
@@ -208,7 +160,16 @@ private:
 std::unique_ptr<row_source> open_workbook(const runnel::context& ctx,
                                           const std::filesystem::path& file, std::string_view sheet,
                                           const workbook_limits& limits) {
-    require_zip(file);
+    if (kind_of(file) == workbook_kind::ole) {
+#if EXCEL_TO_DB_XLS
+        return open_xls(ctx, file, sheet, limits);
+#else
+        throw workbook_error(
+            "is an old binary .xls workbook, or one protected by a password: this program was "
+            "built without libfreexl, "
+            "which reads the former; save it as an .xlsx workbook without a password");
+#endif
+    }
     return std::make_unique<xlsx_sheet>(ctx, file, sheet, limits);
 }
 

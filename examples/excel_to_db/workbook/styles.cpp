@@ -23,17 +23,6 @@ bool is_only(std::string_view text, std::string_view letters) {
     return !text.empty() && text.find_first_not_of(letters) == std::string_view::npos;
 }
 
-// The formats that every workbook knows without declaring them. 27-36 and 50-58 are the dates of
-// the East Asian editions.
-number_look builtin_look(unsigned id) {
-    if (id == 46) return number_look::elapsed;
-    if ((id >= 18 && id <= 21) || id == 45 || id == 47) return number_look::time;
-    if ((id >= 14 && id <= 22) || (id >= 27 && id <= 36) || (id >= 50 && id <= 58)) {
-        return number_look::date;
-    }
-    return number_look::number;
-}
-
 class styles_handler final : public xml_handler {
 public:
     explicit styles_handler(std::size_t max) : max_(max) {}
@@ -51,7 +40,7 @@ public:
             if (looks.size() == max_) throw workbook_error("declares too many cell formats");
             const unsigned id = number_of(attributes.find("numFmtId").value_or("0"));
             const auto own = formats_.find(id);
-            looks.push_back(own != formats_.end() ? own->second : builtin_look(id));
+            looks.push_back(own != formats_.end() ? own->second : look_of_builtin(id));
         }
     }
 
@@ -68,6 +57,16 @@ private:
 };
 
 }  // namespace
+
+// 27-36 and 50-58 are the dates of the East Asian editions.
+number_look look_of_builtin(unsigned id) {
+    if (id == 46) return number_look::elapsed;
+    if ((id >= 18 && id <= 21) || id == 45 || id == 47) return number_look::time;
+    if ((id >= 14 && id <= 22) || (id >= 27 && id <= 36) || (id >= 50 && id <= 58)) {
+        return number_look::date;
+    }
+    return number_look::number;
+}
 
 number_look look_of_format(std::string_view code) {
     bool date = false;

@@ -11,6 +11,9 @@
 
 namespace excel_to_db {
 
+/// The look of a number under a format that every workbook knows without declaring it.
+number_look look_of_builtin(unsigned id);
+
 /// The look of a number under a format code such as `yyyy-mm-dd`.
 number_look look_of_format(std::string_view code);
 
