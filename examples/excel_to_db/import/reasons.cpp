@@ -3,6 +3,7 @@
 #include "import/reasons.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "import/rejected_rows.hpp"
 
@@ -51,9 +52,13 @@ void reason_counts::add(const rejected_row& rejected) {
 }
 
 std::vector<reason_count> reason_counts::sorted() const {
-    std::vector<reason_count> result = counts_;
-    std::stable_sort(result.begin(), result.end(),
-                     [](const auto& a, const auto& b) { return a.count > b.count; });
+    std::vector<std::size_t> order(counts_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+        return counts_[a].count != counts_[b].count ? counts_[a].count > counts_[b].count : a < b;
+    });
+    std::vector<reason_count> result;
+    for (const std::size_t each : order) result.push_back(counts_[each]);
     if (others_ > 0) result.push_back({std::string(other_reasons), others_});
     return result;
 }

@@ -283,7 +283,7 @@ std::vector<xls_cell> xls_records::cells(const xls_sheet_entry& sheet) const {
                 break;
         }
     });
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
         return std::tie(a.row, a.column) < std::tie(b.row, b.column);
     });
     return found;
