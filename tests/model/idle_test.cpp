@@ -281,7 +281,7 @@ TEST_CASE("RS-2: a run waits for whoever still runs its goroutines", "[model][sc
 // ---- what they need ----
 
 TEST_CASE("the protocols need their memory orders", "[model][scheduler]") {
-    model::weakenings w({"scheduler.hpp", "inject_queue.hpp", "timer_queue.hpp"});
+    model::weakenings w({"scheduler.hpp", "inject_queue.hpp", "run_queue.hpp", "timer_queue.hpp"});
     w.try_all<one_worker>({.preemptions = 2});
     w.try_all<pushed_and_busy>({.preemptions = 2}, true);
     w.try_all<kept>({.preemptions = 2}, false);
@@ -290,6 +290,8 @@ TEST_CASE("the protocols need their memory orders", "[model][scheduler]") {
     // The others are for what is not tried here, or one of two that would do.
     model::require_among_needed(w, {"inject_queue.hpp empty: load seq_cst -> acquire",
                                     "inject_queue.hpp push_chain: store seq_cst -> release",
+                                    "run_queue.hpp empty: load seq_cst -> acquire",
+                                    "run_queue.hpp publish: store seq_cst -> release",
                                     "scheduler.hpp announce: rmw seq_cst -> acq_rel",
                                     "scheduler.hpp arm: load seq_cst -> acquire",
                                     "scheduler.hpp go_idle: rmw seq_cst -> acq_rel",

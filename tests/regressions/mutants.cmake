@@ -64,8 +64,7 @@ endfunction()
 
 regression_mutant(01 tokio_1788 model_idle_test detail/scheduler.hpp
     "who queues work looks for sleepers with a load alone, which may be older than the queue"
-    "        // [ID-1] push_local published with release only: order it before the look at state_.
-        state_.fetch_add(0, memory_order_seq_cst);
+    "        w->queue.publish();  // [ID-1]
 "
     "")
 regression_mutant(02 tokio_4383 model_idle_test detail/scheduler.hpp

@@ -34,6 +34,12 @@ public:
         return true;
     }
 
+    /// What has been pushed is seen by whoever announces itself after our next look for that: see scheduler.hpp. In
+    /// our own line, where a fence by a word that all share would take that from the others.
+    void publish() noexcept {
+        tail_.store(tail_.load(memory_order_relaxed), memory_order_seq_cst);  // [ID-1]
+    }
+
     Item* pop() noexcept {
         std::uint32_t h = head_.load(memory_order_acquire);  // [RQ-3] as thieves do
         for (;;) {

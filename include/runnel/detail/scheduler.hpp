@@ -129,7 +129,7 @@ public:
     void ready_last(worker* w, goroutine* g) noexcept {
         g->state.store(goroutine_state::runnable, memory_order_relaxed);
         push_local(w, g);
-        fence_then_wake(w);
+        publish_then_wake(w);
     }
 
     void ready_global(goroutine* g) noexcept {
@@ -409,10 +409,10 @@ private:
                w->place.load(memory_order_relaxed) == worker::place_state::held;
     }
 
-    void fence_then_wake(const worker* w) noexcept {
+    /// push_local() published with release only.
+    void publish_then_wake(worker* w) noexcept {
         if (has_the_only_place(w)) return;
-        // [ID-1] push_local published with release only: order it before the look at state_.
-        state_.fetch_add(0, memory_order_seq_cst);
+        w->queue.publish();  // [ID-1]
         wake_if_needed();
     }
 
@@ -627,7 +627,7 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
             if (w->spinning) {
                 stop_spinning(w);
             } else if (moves && !w->queue.empty()) {
-                fence_then_wake(w);  // [ID-1] what came into our ring was in no queue on its way
+                publish_then_wake(w);  // [ID-1] what came into our ring was in no queue on its way
             }
             return g;
         }
@@ -936,7 +936,7 @@ inline void scheduler::expire_timers(worker* w) noexcept {
         keeper_.load(memory_order_relaxed) == nullptr) {
         pass_keeper_on();
     }
-    if (w->queue.size() > 1) fence_then_wake(w);
+    if (w->queue.size() > 1) publish_then_wake(w);
 }
 
 inline void scheduler::tell_keeper() noexcept {
