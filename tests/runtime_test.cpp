@@ -914,6 +914,37 @@ TEST_CASE("stats tell what goes on", "[runtime][stats]") {
     CHECK(rt.stats().blocking == 0);
 }
 
+TEST_CASE("stats count what is stolen", "[runtime][stats]") {
+    runnel::runtime_options options;
+    options.max_procs = 2;
+    runnel::runtime rt(options);
+    // Who starts them does not let go of its worker: so another one takes them.
+    CHECK(test::eventually([&] {
+        rt.run([] {
+            std::atomic<int> ran{0};
+            for (int i = 0; i < 10; ++i) runnel::go([&] { ++ran; });
+            while (ran != 10) {
+            }
+        });
+        return rt.stats().steals > 0;
+    }));
+}
+
+TEST_CASE("stats count the waits for a lock that all share", "[runtime][stats]") {
+    runnel::runtime rt;
+    std::atomic<bool> enough{false};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+        threads.emplace_back([&] {
+            while (!enough) rt.go([] {});
+        });
+    }
+    CHECK(test::eventually([&] { return rt.stats().lock_waits > 0; }));
+    enough = true;
+    for (auto& t : threads) t.join();
+    CHECK(test::eventually([&] { return rt.num_goroutine() == 0; }));
+}
+
 // With sleepers parked, and a worker thread for each of the eight places.
 CHILD_SCENARIO(nothing_runs) {
     runnel::set_max_procs(8);

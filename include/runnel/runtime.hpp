@@ -62,9 +62,10 @@ struct runtime_stats {
     std::size_t blocking = 0;        ///< goroutines inside blocking()
     std::size_t timers = 0;          ///< armed
     std::uint64_t steals = 0;
-    std::uint64_t wakes = 0;      ///< workers woken or started to look for work
-    std::uint64_t idles = 0;      ///< times a worker went to sleep
-    std::uint64_t handovers = 0;  ///< places taken from a worker that did not switch for 10 ms
+    std::uint64_t wakes = 0;       ///< workers woken or started to look for work
+    std::uint64_t idles = 0;       ///< times a worker went to sleep
+    std::uint64_t handovers = 0;   ///< places taken from a worker that did not switch for 10 ms
+    std::uint64_t lock_waits = 0;  ///< times a lock that all workers share was found held
 };
 
 namespace detail {
@@ -203,10 +204,11 @@ inline runtime_stats stats_of(const scheduler& s) {
     r.active_workers = s.active();
     r.blocking = s.in_blocking.load(memory_order_relaxed);
     r.timers = s.timer_count();
-    r.steals = s.counters.steals.load(memory_order_relaxed);
+    r.steals = s.steal_count();
     r.wakes = s.counters.wakes.load(memory_order_relaxed);
     r.idles = s.counters.idles.load(memory_order_relaxed);
     r.handovers = s.counters.handovers.load(memory_order_relaxed);
+    r.lock_waits = s.lock_waits();
     return r;
 }
 

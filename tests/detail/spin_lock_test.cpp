@@ -18,6 +18,7 @@
 
 namespace {
 
+using runnel::detail::counted_spin_lock;
 using runnel::detail::spin_guard;
 using runnel::detail::spin_lock;
 using runnel::detail::word_lock;
@@ -60,8 +61,19 @@ void hammer(int threads) {
 TEST_CASE("spin locks exclude, with more threads than cores", "[spin_lock]") {
     hammer<spin_lock>(2);
     hammer<spin_lock>(8);
+    hammer<counted_spin_lock>(2);
+    hammer<counted_spin_lock>(8);
     hammer<word_lock<std::uint32_t>>(2);
     hammer<word_lock<std::uint64_t>>(8);
+}
+
+TEST_CASE("a lock that nobody waited for has counted nothing", "[spin_lock]") {
+    counted_spin_lock lock;
+    for (int i = 0; i < 3; ++i) {
+        lock.lock();
+        lock.unlock();
+    }
+    CHECK(lock.waits() == 0);
 }
 
 // A switch does so: the far side releases what the near side took.

@@ -283,7 +283,7 @@ protected:
 
     private:
         const tsan::runtime_scope ours_;
-        const spin_guard guard_;
+        const spin_guard<> guard_;
     };
 
     mutable spin_lock lock_;

@@ -45,6 +45,8 @@ public:
         push(w->free_blocks, g);
     }
 
+    std::uint64_t lock_waits() const noexcept { return lock_.waits(); }
+
     /// Calls f(goroutine&) for every block, in use or not.
     template <class F>
     void for_each(F f) {
@@ -121,7 +123,7 @@ private:
     }
 
     stack_pool& stacks_;
-    spin_lock lock_;
+    mutable counted_spin_lock lock_;
     goroutine* batches_ = nullptr;  // guarded by lock_; of each the first, linked by `context`
     block_list free_;  // guarded by lock_; of threads that are no workers; a batch at most
     atomic<slab*> slabs_{nullptr};  // appended to under lock_; read by anyone

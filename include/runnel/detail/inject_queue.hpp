@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <runnel/detail/atomic.hpp>
 #include <runnel/detail/goroutine.hpp>
@@ -48,9 +49,10 @@ public:
 
     bool empty() const noexcept { return size_.load(memory_order_seq_cst) == 0; }  // [ID-1]
     std::size_t size() const noexcept { return size_.load(memory_order_relaxed); }
+    std::uint64_t lock_waits() const noexcept { return lock_.waits(); }
 
 private:
-    spin_lock lock_;
+    mutable counted_spin_lock lock_;
     goroutine* head_ = nullptr;  // guarded by lock_
     goroutine* tail_ = nullptr;  // guarded by lock_
     atomic<std::size_t> size_{0};

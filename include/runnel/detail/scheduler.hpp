@@ -63,7 +63,6 @@ struct scheduler_options {
 
 /// Figures for people who tune; all approximate, all since the start.
 struct scheduler_counters {
-    atomic<std::uint64_t> steals{0};
     atomic<std::uint64_t> wakes{0};
     atomic<std::uint64_t> idles{0};
     atomic<std::uint64_t> handovers{0};
@@ -234,6 +233,12 @@ public:
         return timers_.cancel(n);
     }
     std::size_t timer_count() const noexcept { return timers_.size(); }
+    /// How often somebody had to wait for a lock that all workers share.
+    std::uint64_t lock_waits() const noexcept {
+        return inject_.lock_waits() + timers_.lock_waits() + blocks.lock_waits() +
+               stacks.lock_waits() + idle_lock_.waits();
+    }
+    std::uint64_t steal_count() const noexcept;
     /// Whether a timer might still do something: sleepers and functions of ended runs do not.
     bool has_live_timers() noexcept {
         return timers_.any_of([](const timer_node& n) { return !has_ended(n); });
@@ -398,6 +403,8 @@ private:
         inject_.push_chain(first, g, n + 1);
     }
 
+    std::uint64_t sum(atomic<std::uint64_t> worker::* counter) const noexcept;
+
     // Everything this worker has queued goes to where all workers look.
     void flush(worker* w) noexcept {
         if (goroutine* g = take_next(w); g != nullptr) inject_.push(g);
@@ -555,7 +562,7 @@ private:
     timer_queue timers_;
     atomic<duration::rep> keeper_deadline_{nobody_keeps};
 
-    spin_lock idle_lock_;
+    mutable counted_spin_lock idle_lock_;
     worker* idle_ = nullptr;           // guarded by idle_lock_
     atomic<worker*> keeper_{nullptr};  // written under idle_lock_
     heir_function heir_ = nullptr;     // guarded by idle_lock_; once it is set nobody is keeper
@@ -685,7 +692,7 @@ inline goroutine* scheduler::steal(worker* w, bool next_too) noexcept {
                 g = victim->next.exchange(nullptr, memory_order_acquire);
             }
             if (g == nullptr) break;
-            scheduler_counters::bump(counters.steals);
+            w->bump(w->steals);
             if (admit(w, g)) return g;
             if (goroutine* other = pick_queued(w); other != nullptr) return other;
         }
@@ -1113,21 +1120,21 @@ inline std::size_t scheduler::queued() const noexcept {
     return n;
 }
 
-inline std::uint64_t scheduler::started_count() const noexcept {
-    std::uint64_t n = foreign_started.load(memory_order_relaxed);
+inline std::uint64_t scheduler::sum(atomic<std::uint64_t> worker::* counter) const noexcept {
+    std::uint64_t n = 0;
     for (std::uint32_t i = 0; i < worker_count(); ++i) {
-        if (worker* w = worker_at(i); w != nullptr) n += w->created.load(memory_order_relaxed);
+        if (worker* w = worker_at(i); w != nullptr) n += (w->*counter).load(memory_order_relaxed);
     }
     return n;
 }
 
-inline std::uint64_t scheduler::finished_count() const noexcept {
-    std::uint64_t n = 0;
-    for (std::uint32_t i = 0; i < worker_count(); ++i) {
-        if (worker* w = worker_at(i); w != nullptr) n += w->finished.load(memory_order_relaxed);
-    }
-    return n;
+inline std::uint64_t scheduler::started_count() const noexcept {
+    return foreign_started.load(memory_order_relaxed) + sum(&worker::created);
 }
+
+inline std::uint64_t scheduler::finished_count() const noexcept { return sum(&worker::finished); }
+
+inline std::uint64_t scheduler::steal_count() const noexcept { return sum(&worker::steals); }
 
 }  // namespace detail
 }  // namespace v0

@@ -9,6 +9,8 @@
 //     destroy the lock.
 #pragma once
 
+#include <cstdint>
+
 #include <sched.h>
 #include <time.h>
 
@@ -60,7 +62,7 @@ public:
         locked_.store(false, memory_order_release);  // [SL-1] publishes the section
     }
 
-private:
+protected:
     RUNNEL_NOINLINE void lock_slow() noexcept {
         spin_wait waiting;
         while (locked_.load(memory_order_relaxed) ||
@@ -72,10 +74,31 @@ private:
     atomic<bool> locked_{false};
 };
 
+/// Knows how often it was waited for. Whoever has waited counts it under the lock: that costs the others nothing.
+class RUNNEL_CAPABILITY counted_spin_lock : public spin_lock {
+public:
+    void lock() noexcept RUNNEL_ACQUIRE() {
+        if (RUNNEL_UNLIKELY(locked_.exchange(true, memory_order_acquire))) {  // [SL-1]
+            lock_slow();
+            ++waits_;
+        }
+    }
+    std::uint64_t waits() noexcept {
+        lock();
+        const std::uint64_t n = waits_;
+        unlock();
+        return n;
+    }
+
+private:
+    std::uint64_t waits_ = 0;  // guarded by the lock itself
+};
+
 /// Lock guard without <mutex>, which costs every includer compile time.
+template <class Lock = spin_lock>
 class spin_guard {
 public:
-    explicit spin_guard(spin_lock& l) noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS : lock_(l) {
+    explicit spin_guard(Lock& l) noexcept RUNNEL_NO_THREAD_SAFETY_ANALYSIS : lock_(l) {
         lock_.lock();
     }
     ~spin_guard() RUNNEL_NO_THREAD_SAFETY_ANALYSIS { lock_.unlock(); }
@@ -83,7 +106,7 @@ public:
     spin_guard& operator=(const spin_guard&) = delete;
 
 private:
-    spin_lock& lock_;
+    Lock& lock_;
 };
 
 }  // namespace detail

@@ -90,6 +90,7 @@ public:
     }
 
     std::size_t slot_size() const noexcept { return slot_size_; }
+    std::uint64_t lock_waits() const noexcept { return lock_.waits(); }
 
     /// From now on allocate() finds `n` stacks more. Throws std::bad_alloc if the system has no room for
     /// them; nothing is reserved then.
@@ -288,7 +289,7 @@ private:
     RUNNEL_API static inline constinit atomic<bool> told_of_missing_guards{false};
 
     std::size_t slot_size_ = 2 * min_stack_size;
-    spin_lock lock_;
+    mutable counted_spin_lock lock_;
     stack* warm_ = nullptr;          // guarded by lock_: header intact, pages perhaps resident
     std::size_t warm_count_ = 0;     // guarded by lock_
     std::byte** cold_ = nullptr;     // guarded by lock_: slots without pages, a stack of pointers

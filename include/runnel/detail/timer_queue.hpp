@@ -103,6 +103,7 @@ public:
         publish_earliest();
     }
     std::size_t size() const noexcept { return count_.load(memory_order_relaxed); }
+    std::uint64_t lock_waits() const noexcept { return lock_.waits(); }
 
     /// Expires what is due at `at`: ready(goroutine*) for each claimed sleeper, without the lock.
     /// Returns how many nodes expired.
@@ -253,7 +254,7 @@ private:
         return earlier;
     }
 
-    spin_lock lock_;
+    mutable counted_spin_lock lock_;
     entry* heap_ = nullptr;     // guarded by lock_
     std::size_t size_ = 0;      // guarded by lock_
     std::size_t capacity_ = 0;  // guarded by lock_

@@ -61,6 +61,7 @@ public:
     std::uint64_t last_id = 0;
     atomic<std::uint64_t> created{0};  // written by its thread; summed by anyone
     atomic<std::uint64_t> finished{0};
+    atomic<std::uint64_t> steals{0};
     random_source random{0};
 
     // ---- 4. its place ----
