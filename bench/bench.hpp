@@ -14,6 +14,7 @@
 //     go(f), yield(), sleep_for(d)
 //     task_group         go(f) starts a task, wait() waits for all
 //     wait_group, mutex, condition_variable; shared_mutex, once, thread_lock (rows/locks.cpp)
+//     counters()         a map of what its workers count, by name; goes into the report
 //     make_chan<T>(capacity) → send(v), recv() → optional<T>, try_recv() → optional<T> or alike, close()
 //
 //   A row is named <row>/<workers>. One iteration does many operations, which SetItemsProcessed counts; real time
@@ -33,13 +34,30 @@ namespace bench {
 
 using contender = RUNNEL_BENCH_CONTENDER;
 
+/// Calls f(), and adds what the contender's workers did meanwhile beside the work, for a thousand operations.
+template <class Contender, class F>
+void run_counted([[maybe_unused]] benchmark::State& state, F f) {
+    if constexpr (requires { Contender::counters(); }) {
+        const auto before = Contender::counters();
+        f();
+        const auto thousands = static_cast<double>(state.items_processed()) / 1000;
+        for (const auto& [name, count] : Contender::counters()) {
+            state.counters[name] = static_cast<double>(count - before.at(name)) / thousands;
+        }
+    } else {
+        f();
+    }
+}
+
 template <class Workload>
 benchmark::internal::Benchmark* register_row(const std::string& name,
                                              std::initializer_list<int> workers,
                                              Workload workload) {
     auto* registered =
         benchmark::RegisterBenchmark(name.c_str(), [workload](benchmark::State& state) {
-            contender::run(static_cast<std::size_t>(state.range(0)), [&] { workload(state); });
+            run_counted<contender>(state, [&] {
+                contender::run(static_cast<std::size_t>(state.range(0)), [&] { workload(state); });
+            });
         });
     for (const int n : workers) registered->Arg(n);
     return registered;

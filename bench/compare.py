@@ -20,6 +20,7 @@ from pathlib import Path
 
 LIMIT = 60  # seconds for one row of one contender
 OVERSUBSCRIBED = ("4", "8", "16")  # workers, on fewer processors
+COUNTERS = ("steals", "wakes", "idles", "lock_waits")  # what runnel's workers do beside the work
 LONG = ("growth", "oversubscribed")  # fewer rounds
 
 
@@ -54,7 +55,7 @@ class Program:
         result = out["benchmarks"][0]
         if result.get("error_occurred"):
             raise RuntimeError(result.get("error_message", "wrong result"))
-        figures = {k: result[k] for k in ("bytes_each", "start_ns", "wake_ns") if k in result}
+        figures = {k: result[k] for k in ("bytes_each", "start_ns", "wake_ns", *COUNTERS) if k in result}
         return {"ns": 1e9 / result["items_per_second"], **figures}
 
 

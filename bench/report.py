@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import svg
+from compare import COUNTERS
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- figures: script/bench writes them -->", "<!-- end of figures -->"
@@ -193,7 +194,7 @@ def report(data):
                                         [r.replace("/", ", ") for r in rows_of(results, names)], series)
             lines += [f"![{title}](performance/{key}.svg)", ""]
     lines += parked(results, present, plots)
-    lines += over(results, plots) + grown(results, plots)
+    lines += over(results, plots) + counted(results) + grown(results, plots)
     return lines, plots
 
 
@@ -252,6 +253,23 @@ def over(results, plots):
     return ["### More workers than processors", "", "Time of an operation, to that with two workers.", "",
             *markdown_table(["row"] + [f"runnel, {w}" for w in (1, 4, 8, 16)] + [f"Go, {w}" for w in (1, 4, 8, 16)], rows), "",
             *(["![Scaling](performance/scaling.svg)", ""] if shown else [])]
+
+
+def counted(results):
+    """What the workers did beside the work: with two, and with more than there are processors."""
+    rows = []
+    for name in oversubscribed(results):
+        cells = [name]
+        for key in COUNTERS:
+            for w in (2, 16):
+                of = results.get(f"{name}/{w}", {}).get("runnel")
+                cells.append(number(median(of, key)) if of and key in of[0] else "")
+        rows.append(cells)
+    if not any(any(cells[1:]) for cells in rows):
+        return []
+    titles = {"steals": "stolen", "wakes": "workers woken", "idles": "went to sleep", "lock_waits": "lock found held"}
+    return ["### What the workers do beside the work", "", "For a thousand operations, with 2 and with 16 workers.", "",
+            *markdown_table(["row"] + [f"{titles[k]}, {w}" for k in COUNTERS for w in (2, 16)], rows), ""]
 
 
 def grown(results, plots):

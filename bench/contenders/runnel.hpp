@@ -4,6 +4,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
 #include <utility>
 
 #include <runnel/runnel.hpp>
@@ -22,6 +25,14 @@ struct with_runnel {
         const std::size_t before = runnel::set_max_procs(workers);
         runnel::run(body);
         runnel::set_max_procs(before);
+    }
+
+    static std::map<std::string, std::uint64_t> counters() {
+        const runnel::runtime_stats s = runnel::stats();
+        return {{"steals", s.steals},
+                {"wakes", s.wakes},
+                {"idles", s.idles},
+                {"lock_waits", s.lock_waits}};
     }
 
     using task_group = runnel::wait_group;
