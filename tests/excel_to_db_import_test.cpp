@@ -47,6 +47,23 @@ public:
     bool ended = false;
 };
 
+// Has no room for what it is told, or, if `at_end`, for the last of it.
+class full_sink final : public rejected_sink {
+public:
+    explicit full_sink(bool at_end) : at_end_(at_end) {}
+
+    void begin(const sheet_row&) override {}
+    void add(const rejected_row&) override { fail_if(!at_end_); }
+    void end() override { fail_if(at_end_); }
+
+private:
+    static void fail_if(bool full) {
+        if (full) throw errors_file_error("full");
+    }
+
+    bool at_end_;
+};
+
 // A sqlite_store that calls `before` with the number of rows that each call is about to write
 // after so many have been committed, and counts its calls.
 class watched_store final : public store {
@@ -117,6 +134,7 @@ struct fixture {
     std::filesystem::path book = folder / "book.xlsx";
     std::filesystem::path db = folder / "imported.db";
     rejected_list rejected;
+    rejected_sink* sink = &rejected;
     import_options options;
 
     void write_rows(const std::string& rows, bool with_header = true) const {
@@ -131,9 +149,8 @@ struct fixture {
     import_report run(import_method method, store& into,
                       const runnel::context& ctx = runnel::background()) {
         options.method = method;
-        return runnel::run([&] {
-            return importer(runnel::background(), book, options).run(ctx, into, &rejected);
-        });
+        return runnel::run(
+            [&] { return importer(runnel::background(), book, options).run(ctx, into, sink); });
     }
 
     std::uint64_t rows_in_db() const {
@@ -709,20 +726,11 @@ TEST_CASE("as many rejected rows as are allowed do no harm") {
 }
 
 TEST_CASE("rejected rows that cannot be told fail the import") {
-    struct full_sink final : rejected_sink {
-        void begin(const sheet_row&) override {}
-        void add(const rejected_row&) override { throw errors_file_error("full"); }
-        void end() override {}
-    };
     each_method([](fixture& f, import_method method) {
         write_sample(f.book, {2'000, 100, false});
-        f.options.method = method;
-        full_sink sink;
-        sqlite_store store(f.db);
-        const import_report report = runnel::run([&] {
-            return importer(runnel::background(), f.book, f.options)
-                .run(runnel::background(), store, &sink);
-        });
+        full_sink sink(/*at_end=*/false);
+        f.sink = &sink;
+        const import_report report = f.run(method);
         CHECK(report.ending == import_ending::failed);
         CHECK(failure_text(report) == "full");
         CHECK(report.stats.success_count == f.rows_in_db());
@@ -890,21 +898,13 @@ TEST_CASE("whatever ends an import early undoes it") {
 }
 
 TEST_CASE("rejected rows that cannot be told undo an import before it is committed") {
-    struct full_sink final : rejected_sink {
-        void begin(const sheet_row&) override {}
-        void add(const rejected_row&) override {}
-        void end() override { throw errors_file_error("full"); }
-    };
     fixture f;
     store_ten(f);
     write_sample(f.book, {200, 1, false});
     f.options.all_or_nothing = true;
-    full_sink sink;
-    sqlite_store store(f.db);
-    const import_report report = runnel::run([&] {
-        return importer(runnel::background(), f.book, f.options)
-            .run(runnel::background(), store, &sink);
-    });
+    full_sink sink(/*at_end=*/true);
+    f.sink = &sink;
+    const import_report report = f.run(import_method::batch);
     CHECK(report.ending == import_ending::failed);
     CHECK(failure_text(report) == "full");
     CHECK(report.stats.rolled_back_count == 199);

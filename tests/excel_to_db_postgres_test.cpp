@@ -141,6 +141,36 @@ const std::array<way, 6>& ways() {
     return all;
 }
 
+// Rows of which the database refuses one, and the answers that are due.
+struct refused_row {
+    const fresh_schema& schema;
+    store& db;
+    const way& each;
+    const std::vector<business>& rows;
+    const std::vector<refusal>& answers;
+};
+
+// Calls `check` for each way, and for each manner of refusing.
+void with_a_refused_row(const std::function<void(const refused_row&)>& check) {
+    struct {
+        const char* how;
+        const char* reason;
+    } const cases[] = {{"RAISE EXCEPTION 'no';", "no"},
+                       {"RETURN NULL;", "the database ignored the row"}};
+    const std::vector<business> rows = {named("a"), named("bad"), named("c"), named("d")};
+    for (const auto& [how, reason] : cases) {
+        for (const way& each : ways()) {
+            INFO(how << " " << each.name);
+            const fresh_schema schema;
+            schema.refuse_bad(how);
+            const auto db = schema.open();
+            std::vector<refusal> answers(4, each.all_or_none ? refusal(reason) : std::nullopt);
+            answers[1] = reason;
+            check({schema, *db, each, rows, answers});
+        }
+    }
+}
+
 }  // namespace
 
 // ---- 1. storing ----
@@ -214,31 +244,12 @@ TEST_CASE("no rows are stored without a question") {
 // ---- 2. refusals ----
 
 TEST_CASE("a row that the database refuses takes all with it, or only itself, as asked") {
-    struct {
-        const char* how;
-        const char* reason;
-    } const cases[] = {{"RAISE EXCEPTION 'no';", "no"},
-                       {"RETURN NULL;", "the database ignored the row"}};
-    for (const auto& [how, reason] : cases) {
-        for (const way& each : ways()) {
-            INFO(how << " " << each.name);
-            const fresh_schema schema;
-            schema.refuse_bad(how);
-            const auto db = schema.open();
-            const auto session = db->open_session();
-            const std::vector<business> rows = {named("a"), named("bad"), named("c"), named("d")};
-            const auto answers = each.call(*session, rows);
-            if (each.all_or_none) {
-                CHECK(answers == std::vector<refusal>(4, reason));
-                CHECK(schema.rows() == "0");
-            } else {
-                CHECK(answers ==
-                      std::vector<refusal>{std::nullopt, reason, std::nullopt, std::nullopt});
-                CHECK(schema.names() == "a,c,d");
-            }
-            CHECK_FALSE(session->insert(rows[0]));  // the session is as good as before
-        }
-    }
+    with_a_refused_row([](const refused_row& r) {
+        const auto session = r.db.open_session();
+        CHECK(r.each.call(*session, r.rows) == r.answers);
+        CHECK(r.schema.names() == (r.each.all_or_none ? "" : "a,c,d"));
+        CHECK_FALSE(session->insert(r.rows[0]));  // the session is as good as before
+    });
 }
 
 TEST_CASE("texts that PostgreSQL cannot hold are refused, not failures") {
@@ -513,33 +524,14 @@ TEST_CASE("what a transaction stores is there when it is committed, whatever the
 }
 
 TEST_CASE("within a transaction a refused row takes its own call with it, no more") {
-    struct {
-        const char* how;
-        const char* reason;
-    } const cases[] = {{"RAISE EXCEPTION 'no';", "no"},
-                       {"RETURN NULL;", "the database ignored the row"}};
-    for (const auto& [how, reason] : cases) {
-        for (const way& each : ways()) {
-            INFO(how << " " << each.name);
-            const fresh_schema schema;
-            schema.refuse_bad(how);
-            const auto db = schema.open();
-            const auto whole = db->begin();
-            const std::vector<business> rows = {named("a"), named("bad"), named("c"), named("d")};
-            CHECK_FALSE(whole->insert(named("first")));
-            const auto answers = each.call(*whole, rows);
-            CHECK_FALSE(whole->insert(named("last")));
-            whole->commit();
-            if (each.all_or_none) {
-                CHECK(answers == std::vector<refusal>(4, reason));
-                CHECK(schema.names() == "first,last");
-            } else {
-                CHECK(answers ==
-                      std::vector<refusal>{std::nullopt, reason, std::nullopt, std::nullopt});
-                CHECK(schema.names() == "first,a,c,d,last");
-            }
-        }
-    }
+    with_a_refused_row([](const refused_row& r) {
+        const auto whole = r.db.begin();
+        CHECK_FALSE(whole->insert(named("first")));
+        CHECK(r.each.call(*whole, r.rows) == r.answers);
+        CHECK_FALSE(whole->insert(named("last")));
+        whole->commit();
+        CHECK(r.schema.names() == (r.each.all_or_none ? "first,last" : "first,a,c,d,last"));
+    });
 }
 
 TEST_CASE("thousands of rows, and rows with a key, go into a transaction too") {
@@ -799,7 +791,13 @@ TEST_CASE("imports at the same time share the connections, and none waits for an
     }
 }
 
-TEST_CASE("rows that the server refuses are found in each method") {
+namespace {
+
+// Imports 700 rows, some of which the table refuses, by each method. `check` is told how many, and how many are
+// stored in the end.
+void import_refused_rows(const import_options& options,
+                         const std::function<void(const import_report&, std::uint64_t bad,
+                                                  const std::string& stored)>& check) {
     const test::temporary_folder folder;
     const auto book = folder / "book.xlsx";
     std::string rows = test::header_row();
@@ -818,12 +816,21 @@ TEST_CASE("rows that the server refuses are found in each method") {
             schema.query("ALTER TABLE businesses ADD CHECK (name NOT LIKE 'bad%')");
         }
         const auto db = schema.open();
-        const import_report report = import_sample(book, method, *db);
-        CHECK(report.ending == import_ending::finished);
-        CHECK(report.stats.error_count == bad);
-        CHECK(report.stats.success_count == 700 - bad);
-        CHECK(schema.rows() == std::to_string(700 - bad));
+        const import_report report = import_sample(book, method, *db, options);
+        check(report, bad, schema.rows());
     }
+}
+
+}  // namespace
+
+TEST_CASE("rows that the server refuses are found in each method") {
+    import_refused_rows(
+        {}, [](const import_report& report, std::uint64_t bad, const std::string& stored) {
+            CHECK(report.ending == import_ending::finished);
+            CHECK(report.stats.error_count == bad);
+            CHECK(report.stats.success_count == 700 - bad);
+            CHECK(stored == std::to_string(700 - bad));
+        });
 }
 
 TEST_CASE("an import of all or nothing is one transaction in each method") {
@@ -855,36 +862,19 @@ TEST_CASE("an import of all or nothing is one transaction in each method") {
 }
 
 TEST_CASE("rows that the server refuses undo an import of all or nothing, in each method") {
-    const test::temporary_folder folder;
-    const auto book = folder / "book.xlsx";
-    std::string rows = test::header_row();
-    std::uint64_t bad = 0;
-    for (std::uint32_t i = 2; i <= 701; ++i) {
-        const bool is_bad = i % 100 == 7 || (i > 300 && i < 340);
-        bad += is_bad ? 1 : 0;
-        rows += test::business_row(i, is_bad ? "bad" : test::numbered("n", i));
-    }
-    test::write_zip(book, test::one_sheet(rows));
-    for (const import_method method : all_methods) {
-        INFO("method " << static_cast<int>(method));
-        const fresh_schema schema;
-        {
-            const auto make_table = schema.open();
-            schema.query("ALTER TABLE businesses ADD CHECK (name NOT LIKE 'bad%')");
-        }
-        const auto db = schema.open();
-        import_options options;
-        options.all_or_nothing = true;
-        const import_report report = import_sample(book, method, *db, options);
-        CHECK(report.ending == import_ending::refused);
-        CHECK(report.refused_count == bad);
-        CHECK(report.stats.success_count == 0);
-        CHECK(report.stats.error_count == bad);
-        CHECK(report.stats.rolled_back_count == 700 - bad);
-        REQUIRE(report.reasons.size() == 1);
-        CHECK_THAT(report.reasons[0].reason, Catch::Contains("businesses_name_check"));
-        CHECK(schema.rows() == "0");
-    }
+    import_options options;
+    options.all_or_nothing = true;
+    import_refused_rows(
+        options, [](const import_report& report, std::uint64_t bad, const std::string& stored) {
+            CHECK(report.ending == import_ending::refused);
+            CHECK(report.refused_count == bad);
+            CHECK(report.stats.success_count == 0);
+            CHECK(report.stats.error_count == bad);
+            CHECK(report.stats.rolled_back_count == 700 - bad);
+            REQUIRE(report.reasons.size() == 1);
+            CHECK_THAT(report.reasons[0].reason, Catch::Contains("businesses_name_check"));
+            CHECK(stored == "0");
+        });
 }
 
 TEST_CASE("a backend that ends in mid-import undoes an import of all or nothing") {

@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "import/business.hpp"
+#include "workbook/open_workbook.hpp"
 
 namespace test {
 
@@ -156,6 +157,25 @@ std::string header_row() {
 std::string business_row(std::uint32_t number, const std::string& name) {
     return text_row(number, {name, "shop", "+1 " + name, name + "@example.com", "1 Street", "Town",
                              "Land", "https://example.com/" + name, "about " + name});
+}
+
+std::vector<excel_to_db::sheet_row> read_sheet(const std::filesystem::path& file,
+                                               std::string_view sheet,
+                                               const excel_to_db::workbook_limits& limits) {
+    const auto source = excel_to_db::open_workbook(runnel::background(), file, sheet, limits);
+    std::vector<excel_to_db::sheet_row> rows;
+    excel_to_db::sheet_row row;
+    while (source->next(row)) rows.push_back(std::move(row));
+    return rows;
+}
+
+std::string texts(const excel_to_db::sheet_row& row) {
+    std::string joined;
+    for (std::size_t column = 0; column < row.width(); ++column) {
+        if (column > 0) joined += "|";
+        joined += row.text(column);
+    }
+    return joined;
 }
 
 // ---- 3. databases ----

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "workbook/limits.hpp"
 #include "workbook/row.hpp"
 
 namespace test {
@@ -53,6 +54,14 @@ std::string numbered(std::string_view name, std::uint32_t number);
 
 /// A complete row whose fields are made from `name`.
 std::string business_row(std::uint32_t number, const std::string& name);
+
+/// The rows of a workbook's sheet, the first visible one if no other is asked for.
+std::vector<excel_to_db::sheet_row> read_sheet(const std::filesystem::path& file,
+                                               std::string_view sheet = {},
+                                               const excel_to_db::workbook_limits& limits = {});
+
+/// One row's texts, joined by bars.
+std::string texts(const excel_to_db::sheet_row& row);
 
 /// The first column of the first row of an SQL query; "" for NULL or no row.
 std::string query(const std::filesystem::path& db, const std::string& sql);

@@ -9,41 +9,24 @@
 #include "support/catch.hpp"
 #include "support/support.hpp"
 #include "workbook/cell_text.hpp"
-#include "workbook/open_workbook.hpp"
+#include "workbook/limits.hpp"
 #include "workbook/styles.hpp"
 #include "workbook/text_pool.hpp"
 
 using namespace excel_to_db;
 using test::one_sheet;
+using test::read_sheet;
 using test::text_row;
+using test::texts;
 using test::zip_parts;
 
 namespace {
-
-std::vector<sheet_row> read_file(const std::filesystem::path& file, std::string_view sheet = {},
-                                 const workbook_limits& limits = {}) {
-    const auto source = open_workbook(runnel::background(), file, sheet, limits);
-    std::vector<sheet_row> rows;
-    sheet_row row;
-    while (source->next(row)) rows.push_back(std::move(row));
-    return rows;
-}
 
 std::vector<sheet_row> read_parts(const zip_parts& parts, std::string_view sheet = {},
                                   const workbook_limits& limits = {}) {
     const test::temporary_folder folder;
     test::write_zip(folder / "book.xlsx", parts);
-    return read_file(folder / "book.xlsx", sheet, limits);
-}
-
-// One row's texts, joined by bars.
-std::string texts(const sheet_row& row) {
-    std::string joined;
-    for (std::size_t column = 0; column < row.width(); ++column) {
-        if (column > 0) joined += "|";
-        joined += row.text(column);
-    }
-    return joined;
+    return read_sheet(folder / "book.xlsx", sheet, limits);
 }
 
 std::string read_row(std::string_view cells, std::string_view strings = {},
@@ -278,7 +261,7 @@ TEST_CASE("both kinds of generated workbook hold the rows that were asked for") 
     for (const bool constant_memory : {false, true}) {
         const sample_options options{1'000, 7, constant_memory};
         write_sample(folder / "sample.xlsx", options);
-        const auto rows = read_file(folder / "sample.xlsx");
+        const auto rows = read_sheet(folder / "sample.xlsx");
         REQUIRE(rows.size() == 1'001);
         CHECK(texts(rows[0]) ==
               "Name|Category|Phone|Email|Address|City|Country|Website|Description");
@@ -323,7 +306,7 @@ TEST_CASE("what is not a workbook is told by its content") {
     const test::temporary_folder folder;
     const auto fault = [&](std::string_view content) {
         test::write_text(folder / "book.xlsx", content);
-        return test::message_of([&] { read_file(folder / "book.xlsx"); });
+        return test::message_of([&] { read_sheet(folder / "book.xlsx"); });
     };
     CHECK(fault("") == "is empty");
     CHECK(fault("name,category\n") == "is not an .xlsx workbook");
@@ -331,8 +314,8 @@ TEST_CASE("what is not a workbook is told by its content") {
     CHECK(test::contains(fault("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), ".xls workbook"));
     CHECK(test::contains(fault(std::string("PK\x03\x04") + std::string(500, 'x')), "truncated"));
 
-    CHECK(test::message_of([&] { read_file(folder / "none.xlsx"); }) == "no such file");
-    CHECK(test::contains(test::message_of([&] { read_file("/"); }), "folder"));
+    CHECK(test::message_of([&] { read_sheet(folder / "none.xlsx"); }) == "no such file");
+    CHECK(test::contains(test::message_of([&] { read_sheet("/"); }), "folder"));
     CHECK(fault_of({{"mimetype", "x"}, {"content.xml", "<x/>"}}) ==
           "is an OpenDocument file: save it as .xlsx");
     CHECK(fault_of({{"a.txt", "x"}}) == "is a zip file, but no workbook");
@@ -344,8 +327,8 @@ TEST_CASE("a truncated workbook is refused, wherever it was cut") {
     const std::string whole = test::read_text(folder / "whole.xlsx");
     for (std::size_t tenth = 1; tenth < 10; ++tenth) {
         test::write_text(folder / "cut.xlsx", whole.substr(0, whole.size() * tenth / 10));
-        CHECK(
-            test::contains(test::message_of([&] { read_file(folder / "cut.xlsx"); }), "truncated"));
+        CHECK(test::contains(test::message_of([&] { read_sheet(folder / "cut.xlsx"); }),
+                             "truncated"));
     }
 }
 
@@ -353,7 +336,7 @@ TEST_CASE("flipped bits never pass for data") {
     const test::temporary_folder folder;
     write_sample(folder / "whole.xlsx", {50, 0, false});
     const std::string whole = test::read_text(folder / "whole.xlsx");
-    const auto expected = read_file(folder / "whole.xlsx");
+    const auto expected = read_sheet(folder / "whole.xlsx");
     std::size_t refused = 0;
     for (std::size_t at = 30; at < whole.size(); at += whole.size() / 60) {
         std::string bent = whole;
@@ -361,7 +344,7 @@ TEST_CASE("flipped bits never pass for data") {
         test::write_text(folder / "bent.xlsx", bent);
         std::vector<sheet_row> rows;
         // A part that is not read may be bent without harm.
-        if (!test::message_of([&] { rows = read_file(folder / "bent.xlsx"); }).empty()) {
+        if (!test::message_of([&] { rows = read_sheet(folder / "bent.xlsx"); }).empty()) {
             ++refused;
             continue;
         }
@@ -467,8 +450,8 @@ TEST_CASE("shared strings that do not fit in memory are read all the same") {
     write_sample(folder / "sample.xlsx", {500, 0, false});
     workbook_limits limits;
     limits.shared_bytes_in_memory = 10'000;
-    const auto spilled = read_file(folder / "sample.xlsx", {}, limits);
-    const auto expected = read_file(folder / "sample.xlsx");
+    const auto spilled = read_sheet(folder / "sample.xlsx", {}, limits);
+    const auto expected = read_sheet(folder / "sample.xlsx");
     REQUIRE(spilled.size() == expected.size());
     CHECK(std::equal(spilled.begin(), spilled.end(), expected.begin(),
                      [](const auto& a, const auto& b) { return texts(a) == texts(b); }));

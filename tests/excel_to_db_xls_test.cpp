@@ -26,11 +26,7 @@ struct fixture {
 
     std::vector<sheet_row> read(std::string_view sheet = {},
                                 const workbook_limits& limits = {}) const {
-        const auto source = open_workbook(runnel::background(), book, sheet, limits);
-        std::vector<sheet_row> rows;
-        sheet_row row;
-        while (source->next(row)) rows.push_back(std::move(row));
-        return rows;
+        return test::read_sheet(book, sheet, limits);
     }
     std::vector<sheet_row> read(const xls_writer& workbook, std::string_view sheet = {},
                                 const workbook_limits& limits = {}) const {
@@ -89,19 +85,7 @@ TEST_CASE("an OLE2 file gives its stream back, and takes no nonsense") {
 
 // ---- 2. cells ----
 
-namespace {
-
-// One row's texts, joined by bars.
-std::string texts(const sheet_row& row) {
-    std::string joined;
-    for (std::size_t column = 0; column < row.width(); ++column) {
-        if (column > 0) joined += "|";
-        joined += row.text(column);
-    }
-    return joined;
-}
-
-}  // namespace
+using test::texts;
 
 TEST_CASE("texts, numbers and booleans of an .xls are those of an .xlsx") {
     const fixture f;
