@@ -107,11 +107,10 @@ TEST_CASE("the summary is readable, and rejected rows go to the errors file") {
 
 TEST_CASE("what is odd about imported rows is told by kind, or rejects them") {
     const fixture f;
-    const auto row = [](std::uint32_t number, const std::string& email, const std::string& site) {
-        return test::text_row(number, {"n", "", "", email, "", "", "", site, ""});
-    };
-    test::write_zip(f.book, test::one_sheet(test::header_row() + row(2, "a@b.c", "x.y") +
-                                            row(3, "ab.c", "x.y") + row(4, "a@", "nowhere")));
+    test::write_zip(f.book,
+                    test::one_sheet(test::header_row() + test::contact_row(2, "a@b.c", "x.y") +
+                                    test::contact_row(3, "ab.c", "x.y") +
+                                    test::contact_row(4, "a@", "nowhere")));
     const result told = f.run({"import", f.book, "--db", f.db, "--strict"});
     CHECK(told.status == 0);
     CHECK(test::contains(told.out, "  success           3\n"));

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
@@ -19,6 +20,25 @@ def choose(browser, file):
     root = browser.call("DOM.getDocument")["root"]["nodeId"]
     node = browser.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
     browser.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
+
+# A workbook with these rows, and no more to it than is needed.
+def write_book(file, rows):
+    def row(cells):
+        return "<row>" + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in cells) + "</row>"
+
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    relation = '<Relationships><Relationship Id="r1" Type="{}/{}" Target="{}"/></Relationships>'
+    parts = {
+        "_rels/.rels": relation.format(office, "officeDocument", "xl/workbook.xml"),
+        "xl/workbook.xml": f'<workbook xmlns:r="{office}"><sheets><sheet name="Data" sheetId="1" r:id="r1"/></sheets>'
+                           "</workbook>",
+        "xl/_rels/workbook.xml.rels": relation.format(office, "worksheet", "sheet.xml"),
+        "xl/sheet.xml": f"<worksheet><sheetData>{''.join(map(row, rows))}</sheetData></worksheet>",
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
 
 
 failures = 0
@@ -65,6 +85,26 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             " r.send(); return r.responseText.split('\\n').length; })()")
         expect("lines of the rejected rows", rows, 15)  # a header, 13 rows, and nothing after the last line's end
         expect("room to the side", browser.evaluate("document.documentElement.scrollWidth > innerWidth"), False)
+
+        # Shown, by reason, are those of the last import.
+        def counts(table):
+            return browser.evaluate(
+                f"document.getElementById('{table}').hidden ? null : [...document.querySelectorAll('#{table} tbody tr')]"
+                ".map((row) => [...row.cells].map((cell) => cell.textContent))")
+
+        expect("reasons", counts("reasons"), [["insufficient columns", "13"]])
+        expect("warnings", counts("warnings"), None)
+        titles = ["Name", "Category", "Phone", "Email", "Address", "City", "Country", "Website", "Description"]
+        contact = ["n", "", "", "no address", "", "", "", "x.y", ""]
+        write_book(folder / "odd.xlsx", [titles, contact, contact, contact[:7] + ["nowhere", ""]])
+        choose(browser, folder / "odd.xlsx")
+        browser.evaluate("document.getElementById('form').requestSubmit()")
+        browser.wait_for("document.getElementById('total').textContent === '3'")
+        expect("reasons of odd rows", counts("reasons"), None)
+        expect("warnings of odd rows", counts("warnings"),
+               [["the email is not an address", "3"], ["the website is not a URL", "1"]])
+        expect("room to the side of warnings", browser.evaluate("document.documentElement.scrollWidth > innerWidth"),
+               False)
 
         (folder / "no.xlsx").write_text("no workbook")
         choose(browser, folder / "no.xlsx")

@@ -407,6 +407,52 @@ TEST_CASE("each method imports what is uploaded, and answers in the guide's word
     CHECK(f.end() == 0);
 }
 
+TEST_CASE("rejected rows are counted by reason, and odd ones by kind, beside the guide's figures",
+          "[service]") {
+    fixture f;
+    f.options.import.max_errors = 3;
+    f.start();
+    const auto workbook = [&f](const std::string& rows) {
+        test::write_zip(f.book, test::one_sheet(test::header_row() + rows));
+        return f.content();
+    };
+    const std::string odd = test::contact_row(2, "a@b.c", "x.y") +
+                            test::contact_row(3, "ab.c", "x.y") +
+                            test::contact_row(4, "a@", "nowhere");
+    const std::string bad = test::text_row(5, {"", "", "", "a@b.c", "", "", "", "x.y", ""}) +
+                            test::text_row(6, {"short"}) + test::text_row(7, {"short", "too"});
+    const json warnings = json::parse(R"([
+        {"name": "email", "reason": "the email is not an address", "count": 2},
+        {"name": "website", "reason": "the website is not a URL", "count": 1}])");
+    const json reasons = json::parse(R"([
+        {"reason": "insufficient columns", "count": 2},
+        {"reason": "the name is empty", "count": 1}])");
+
+    const answer a = f.upload("", workbook(odd + bad));
+    CHECK(a.status == 200);
+    CHECK(a.object().at("reasons") == reasons);
+    CHECK(a.object().at("warnings") == warnings);
+    CHECK(a.object().at("stats").at("error_count") == 3);
+    const std::string path = a.fields.at("location");
+    const json status = f.get(path).object();
+    CHECK(status.at("reasons") == reasons);
+    CHECK(status.at("warnings") == warnings);
+    const std::string events = f.get(path + "/events").body;
+    CHECK(json::parse(events.substr(events.find("data: ") + 6)) == status);
+
+    const json clean = f.upload("", workbook(test::business_row(2, "n"))).object();
+    CHECK(clean.at("reasons") == json::array());
+    CHECK(clean.at("warnings") == json::array());
+    CHECK(clean.at("stats").size() == 5);
+
+    // It is worth the more where there are too many of them.
+    const answer refused = f.upload("", workbook(bad + test::text_row(8, {"short"})));
+    check_error(refused, 422, "more than 3 rows were rejected");
+    CHECK(refused.object().at("reasons") ==
+          json::parse(R"([{"reason": "insufficient columns", "count": 3},
+                          {"reason": "the name is empty", "count": 1}])"));
+}
+
 TEST_CASE("each method imports on any number of workers", "[service]") {
     for (const std::size_t workers : test::worker_counts()) {
         INFO("max_procs = " << workers);

@@ -159,6 +159,11 @@ std::string business_row(std::uint32_t number, const std::string& name) {
                              "Land", "https://example.com/" + name, "about " + name});
 }
 
+std::string contact_row(std::uint32_t number, const std::string& email,
+                        const std::string& website) {
+    return text_row(number, {"n", "", "", email, "", "", "", website, ""});
+}
+
 std::vector<excel_to_db::sheet_row> read_sheet(const std::filesystem::path& file,
                                                std::string_view sheet,
                                                const excel_to_db::workbook_limits& limits) {

@@ -55,6 +55,9 @@ std::string numbered(std::string_view name, std::uint32_t number);
 /// A complete row whose fields are made from `name`.
 std::string business_row(std::uint32_t number, const std::string& name);
 
+/// A row of nothing but a name, an email and a website.
+std::string contact_row(std::uint32_t number, const std::string& email, const std::string& website);
+
 /// The rows of a workbook's sheet, the first visible one if no other is asked for.
 std::vector<excel_to_db::sheet_row> read_sheet(const std::filesystem::path& file,
                                                std::string_view sheet = {},

@@ -57,6 +57,21 @@ std::string_view state_name(import_state state) {
 
 json stats_json(const import_stats& stats) { return json::parse(to_json(stats)); }
 
+// Why rows were rejected, and what is odd about those that were not.
+void add_counts(json& object, const import_status& status) {
+    object["reasons"] = json::array();
+    for (const reason_count& each : status.reasons) {
+        object["reasons"].push_back({{"reason", each.reason}, {"count", each.count}});
+    }
+    object["warnings"] = json::array();
+    for (const named_warning& each : row_warnings) {
+        const std::uint64_t count = status.progress.stats.warnings.of(each.warning);
+        if (count == 0) continue;
+        object["warnings"].push_back(
+            {{"name", each.name}, {"reason", each.text}, {"count", count}});
+    }
+}
+
 json status_json(const import_job& job, const import_status& status) {
     const import_stats& stats = status.progress.stats;
     json object = {
@@ -70,15 +85,12 @@ json status_json(const import_job& job, const import_status& status) {
         {"seconds", std::chrono::duration<double>(stats.duration).count()},
         {"skipped_count", status.skipped_count},
         {"rejected", json::array()},
-        {"reasons", json::array()},
         {"errors_truncated", status.errors_truncated},
     };
     for (const auto& [row, reason] : status.first_rejected) {
         object["rejected"].push_back({{"row", row}, {"reason", reason}});
     }
-    for (const reason_count& each : status.reasons) {
-        object["reasons"].push_back({{"reason", each.reason}, {"count", each.count}});
-    }
+    add_counts(object, status);
     if (!status.message.empty()) object["error"] = status.message;
     return object;
 }
@@ -111,7 +123,7 @@ unsigned http_status(const import_status& status) {
     return 500;
 }
 
-// The guide's answer, and the import's id.
+// The guide's answer, the import's id, and the counts behind those of the guide.
 http_response import_response(const import_job& job, const import_status& status) {
     json object;
     if (status.state == import_state::finished) {
@@ -122,6 +134,7 @@ http_response import_response(const import_job& job, const import_status& status
     object["method"] = method_name(job.method());
     object["stats"] = stats_json(status.progress.stats);
     object["id"] = job.id();
+    add_counts(object, status);
     http_response response = json_response(http_status(status), object);
     response.fields.emplace_back("Location", "/imports/" + job.id());
     return response;

@@ -43,6 +43,20 @@ function showProgress(status) {
         `${numbers.format(stats.error_count)} of them rejected`);
 }
 
+// Reasons, and how many rows there are for each; the table goes where there are none.
+function showCounts(table, counts) {
+    table.tBodies[0].replaceChildren(...counts.map((each) => {
+        const row = document.createElement('tr');
+        const reason = document.createElement('th');
+        reason.scope = 'row';
+        reason.textContent = each.reason;
+        row.append(reason);
+        row.insertCell().textContent = numbers.format(each.count);
+        return row;
+    }));
+    table.hidden = counts.length === 0;
+}
+
 function showResult(status) {
     const stats = status.stats;
     element('total').textContent = numbers.format(stats.total_records);
@@ -50,6 +64,9 @@ function showResult(status) {
     element('errors').textContent = numbers.format(stats.error_count);
     element('duration').textContent = stats.duration;
     element('rate').textContent = numbers.format(Math.round(stats.records_per_second));
+    showCounts(element('reasons'), status.reasons);
+    showCounts(element('warnings'), status.warnings);
+    element('rejected-title').hidden = status.rejected.length === 0;
     element('rejected').replaceChildren(...status.rejected.map((each) => {
         const item = document.createElement('li');
         item.textContent = `row ${each.row}: ${each.reason}`;
