@@ -11,6 +11,7 @@
 
 #include "excel_to_db_support.hpp"
 #include "import/importer.hpp"
+#include "import/run.hpp"
 #include "sample.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/catch.hpp"
@@ -735,6 +736,36 @@ TEST_CASE("rejected rows that cannot be told fail the import") {
         CHECK(failure_text(report) == "full");
         CHECK(report.stats.success_count == f.rows_in_db());
     });
+}
+
+TEST_CASE("what a lost database leaves unknown is told, even of a cancelled import") {
+    each_method([](fixture& f, import_method method) {
+        write_sample(f.book, {2'000, 0, false});
+        runnel::cancel_context ctx = runnel::with_cancel(runnel::background());
+        watched_store store(f.db, [&](std::size_t committed, std::size_t) {
+            if (committed < 200) return;
+            ctx.cancel();
+            throw commit_unknown("not known");
+        });
+        const import_report report = f.run(method, store, ctx);
+        CHECK(report.ending == import_ending::failed);
+        CHECK(failure_text(report) == "not known");
+        CHECK(report.stats.success_count >= 200);
+        CHECK(report.stats.success_count == f.rows_in_db());
+    });
+}
+
+TEST_CASE("of several failures the first is told, or the first that leaves something unknown") {
+    import_run run(runnel::background());
+    const auto told = [&run](std::exception_ptr failure) {
+        run.remember(std::move(failure));
+        return test::message_of([&] { std::rethrow_exception(run.failure()); });
+    };
+    CHECK(told(std::make_exception_ptr(store_error("a"))) == "a");
+    CHECK(told(std::make_exception_ptr(store_error("b"))) == "a");
+    CHECK(told(std::make_exception_ptr(commit_unknown("c"))) == "c");
+    CHECK(told(std::make_exception_ptr(commit_unknown("d"))) == "c");
+    CHECK(told(std::make_exception_ptr(store_error("e"))) == "c");
 }
 
 TEST_CASE("an import leaves no goroutine behind") {

@@ -46,7 +46,9 @@ std::string failure_text(const import_report& report, const import_command& comm
     try {
         std::rethrow_exception(report.failure);
     } catch (const commit_unknown& error) {
-        return fmt::format("database {}: {}", shown_store(command.db), error.what());
+        std::string text = fmt::format("database {}: {}", shown_store(command.db), error.what());
+        if (command.options.all_or_nothing) return text;
+        return text.append("; ").append(committed_text(report.stats));
     } catch (...) {
         return fmt::format("{}; {}", explain(std::current_exception(), command),
                            committed_text(report.stats));

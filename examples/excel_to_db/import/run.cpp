@@ -10,6 +10,16 @@ namespace {
 
 constexpr std::size_t shown_rejected = 5;
 
+bool leaves_unknown(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const commit_unknown&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
 }  // namespace
 
 bool row_feed::next(sheet_row& row) {
@@ -75,6 +85,13 @@ void tally::tell(const outcome& result) {
             sink->add(rejected);
             sink_ = sink;
         }
+    }
+}
+
+void import_run::remember(std::exception_ptr failure) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_ || (leaves_unknown(failure) && !leaves_unknown(failure_))) {
+        failure_ = std::move(failure);
     }
 }
 

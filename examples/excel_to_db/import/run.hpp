@@ -115,11 +115,8 @@ public:
     const runnel::context& context() const { return context_; }
     bool stopped() const { return static_cast<bool>(context_.err()); }
 
-    /// Keeps the first failure; the others go on.
-    void remember(std::exception_ptr failure) {
-        const std::lock_guard lock(mutex_);
-        if (!failure_) failure_ = std::move(failure);
-    }
+    /// Keeps the first failure, or the first that leaves something unknown; the others go on.
+    void remember(std::exception_ptr failure);
 
     /// Keeps the first failure and stops the others.
     void fail(std::exception_ptr failure) {

@@ -62,6 +62,8 @@ void explain(const std::exception_ptr& failure, import_status& status) {
         say(import_fault::workbook, fmt::format("the file {}", error.what()));
     } catch (const too_many_errors& error) {
         say(import_fault::too_many_errors, error.what());
+    } catch (const commit_unknown& error) {
+        say(import_fault::database, fmt::format("database: {}", error.what()));
     } catch (const store_error& error) {
         say(import_fault::database, fmt::format("database: {}", error.what()));
     } catch (const std::exception& error) {

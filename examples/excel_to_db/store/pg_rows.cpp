@@ -239,15 +239,22 @@ refusal copy_rows(pg_connection& connection, std::span<const business> rows, pg_
 bool was_committed(pg_pool::lease& connection, pg_time moment) {
     pg_parameters parameters(1);
     parameters.add(moment);
-    for (;;) {
-        connection.replace();
-        try {
-            const pg_answer found = connection->execute(
-                "SELECT 1 FROM businesses WHERE created_at = $1 OR updated_at = $1 LIMIT 1",
-                parameters);
-            return PQntuples(found.get()) != 0;
-        } catch (const pg_lost&) {
+    try {
+        for (;;) {
+            connection.replace();
+            try {
+                const pg_answer found = connection->execute(
+                    "SELECT 1 FROM businesses WHERE created_at = $1 OR updated_at = $1 LIMIT 1",
+                    parameters);
+                return PQntuples(found.get()) != 0;
+            } catch (const pg_lost&) {  // this one too
+            }
         }
+    } catch (const store_error& error) {
+        throw commit_unknown(
+            fmt::format("the connection was lost before the answer came, and there is no other to "
+                        "ask by ({}): whether what was sent last is stored is not known",
+                        error.what()));
     }
 }
 

@@ -53,7 +53,7 @@ sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<con
 refusal copy_rows(pg_connection& connection, std::span<const business> rows, pg_time now);
 
 /// Replaces the lost connection, and looks whether the transaction was committed that has stored rows with this moment.
-/// Throws `pg_lost` if the server does not come back.
+/// Throws `commit_unknown` if the server does not come back, or the waiting for it is ended.
 bool was_committed(pg_pool::lease& connection, pg_time moment);
 
 }  // namespace excel_to_db

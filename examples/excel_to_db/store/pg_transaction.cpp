@@ -91,7 +91,7 @@ public:
                 throw store_error("the database has rolled everything back");
             }
         } catch (const pg_lost&) {
-            if (!has_been_committed()) throw;
+            if (!was_committed(connection_, moment_)) throw;
         }
     }
 
@@ -105,17 +105,6 @@ private:
         if (!failure.is_refusal()) throw pg_failure(failure);
         connection_->execute(take_back);
         return failure.what();
-    }
-
-    bool has_been_committed() {
-        try {
-            return was_committed(connection_, moment_);
-        } catch (const store_error&) {
-            throw commit_unknown(
-                "the connection was lost at the commit, and the server does not come back: whether "
-                "the rows are "
-                "stored is not known");
-        }
     }
 
     pg_pool::lease connection_;

@@ -34,8 +34,7 @@ enum class conflict_rule {
 using refusal = std::optional<std::string>;
 
 /// The database failed (disk, lock, connection, schema), as opposed to refusing one row. Nothing
-/// of the call that threw it has been stored, but what `settled` says; of a server that was lost and did not come back
-/// that is not known.
+/// of the call that threw it has been stored, but what `settled` says.
 class store_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -49,6 +48,12 @@ public:
 
 private:
     std::shared_ptr<const std::vector<refusal>> settled_;  // shared: copying must not throw
+};
+
+/// The database was lost: whether the call that threw this has stored anything is not known.
+class commit_unknown : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
 };
 
 class store_session {
@@ -87,11 +92,6 @@ class store_transaction : public store_session {
 public:
     /// The last call. Throws `store_error` if nothing has been stored, `commit_unknown` if that is not known.
     virtual void commit() = 0;
-};
-
-class commit_unknown : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
 };
 
 class store {
