@@ -8,6 +8,7 @@
 #include <memory>
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
+#include <runnel/future.hpp>
 #include <runnel/net.hpp>
 #include <runnel/wait_group.hpp>
 #include <string>
@@ -668,16 +669,39 @@ TEST_CASE("whoever waits for a connection goes when the context is done") {
     const fresh_schema schema;
     runnel::run([&] {
         auto ctx = runnel::with_cancel(runnel::background());
-        pg_pool pool(ctx, server_url(), 1);
-        const pg_pool::lease held(pool);
+        pg_pool pool(server_url(), 1);
+        const pg_pool::lease held(pool, runnel::background());
         const auto said = runnel::make_chan<std::string>(1);
-        runnel::go([&pool, said] {
-            said.send(test::message_of([&] { const pg_pool::lease second(pool); }));
+        runnel::go([&pool, own = runnel::context(ctx), said] {
+            said.send(test::message_of([&] { const pg_pool::lease second(pool, own); }));
         });
         ctx.cancel();
         CHECK(said.recv() == "interrupted");
     });
     CHECK(schema.query("SELECT 1") == "1");
+}
+
+TEST_CASE(
+    "whoever has lost a connection waits for no other when the context is done, and says what is "
+    "not known") {
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const fresh_schema schema;
+        runnel::run([&] {
+            auto ctx = runnel::with_cancel(runnel::background());
+            breaking_proxy proxy("bravo", 1);
+            {
+                const pg_store server(runnel::background(), proxy.url(), conflict_rule::none,
+                                      pg_options{.connections = 2, .schema = schema.name()});
+                pg_store db(ctx, server);
+                const auto session = db.open_session();
+                ctx.cancel();
+                const std::vector<business> rows = {named("alpha"), named("bravo"), named("c")};
+                CHECK_THROWS_AS(each.call(*session, rows), commit_unknown);
+            }
+            CHECK(proxy.has_broken());
+        });
+    }
 }
 
 TEST_CASE("a server that is not there, or says nothing, is told in one line") {
@@ -721,10 +745,11 @@ constexpr import_method all_methods[] = {import_method::sequential, import_metho
                                          import_method::copy};
 
 import_report import_sample(const std::filesystem::path& book, import_method method, store& db,
-                            import_options options = {}) {
+                            import_options options = {},
+                            const runnel::context& ctx = runnel::background()) {
     options.method = method;
     options.workers = 8;
-    return importer(runnel::background(), book, options).run(runnel::background(), db, nullptr);
+    return importer(runnel::background(), book, options).run(ctx, db, nullptr);
 }
 
 }  // namespace
@@ -770,14 +795,14 @@ TEST_CASE("imports at the same time share the connections, and none waits for an
                 shared_stores(runnel::background(), schema.url(), conflict_rule::none, 3);
             schema.query("TRUNCATE businesses");
             // Two connections of the three are held until all imports have ended.
-            const auto first = make({});
+            const auto first = make(runnel::background());
             const auto held_1 = first->open_session();
             const auto held_2 = first->open_session();
             runnel::wait_group imports;
             std::atomic<std::uint64_t> stored{0};
             for (int i = 0; i < 4; ++i) {
                 imports.go([&] {
-                    const auto db = make({});
+                    const auto db = make(runnel::background());
                     const import_report report = import_sample(book, method, *db);
                     if (report.ending == import_ending::finished) {
                         stored += report.stats.success_count;
@@ -788,6 +813,44 @@ TEST_CASE("imports at the same time share the connections, and none waits for an
             CHECK(stored == 4 * 497);
             CHECK(schema.rows() == "1988");
         });
+    }
+}
+
+TEST_CASE("an import that waits for a connection ends when it is cancelled, and the others go on") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    write_sample(book, {500, 3, false});
+    const fresh_schema schema;
+    for (const import_method method : all_methods) {
+        for (const bool all_or_nothing : {false, true}) {
+            INFO("method " << static_cast<int>(method) << ", all or nothing " << all_or_nothing);
+            test::on_workers([&] {
+                const auto make =
+                    shared_stores(runnel::background(), schema.url(), conflict_rule::none, 1);
+                const auto other = make(runnel::background());
+                auto held = other->open_session();
+                auto ctx = runnel::with_cancel(runnel::background());
+                import_options options;
+                options.all_or_nothing = all_or_nothing;
+                std::atomic<bool> ended{false};
+                auto import = runnel::async([&] {
+                    const auto db = make(ctx);
+                    import_report report = import_sample(book, method, *db, options, ctx);
+                    ended = true;
+                    return report;
+                });
+                CHECK(test::wait_parked(1, "semacquire"));
+                CHECK_FALSE(ended);
+                ctx.cancel();
+                CHECK(test::eventually([&] { return ended.load(); }));
+                CHECK_FALSE(held->insert(named("x")));
+                held.reset();  // if it has not ended, it does now
+                const import_report report = import.get();
+                CHECK(report.ending == import_ending::canceled);
+                CHECK(report.stats.total_records() == 0);
+                CHECK(schema.query("SELECT count(*) FROM businesses WHERE name <> 'x'") == "0");
+            });
+        }
     }
 }
 

@@ -158,10 +158,12 @@ private:
 // middle, however fast or slow the machine.
 class stalling_store final : public store {
 public:
-    stalling_store(const std::filesystem::path& db, const std::function<bool()>& give_up,
+    stalling_store(const std::filesystem::path& db, const runnel::context& ctx,
                    std::shared_ptr<runnel::mutex> turn, std::uint64_t rows)
-        : inner_(db, conflict_rule::none, give_up, std::move(turn)),
-          give_up_(give_up),
+        : inner_(
+              db, conflict_rule::none, [ctx] { return static_cast<bool>(ctx.err()); },
+              std::move(turn)),
+          ctx_(ctx),
           left_(rows) {}
 
     std::size_t useful_sessions() const override { return inner_.useful_sessions(); }
@@ -198,12 +200,12 @@ private:
         if (left_ >= rows) {
             left_ -= rows;
         } else {
-            while (!give_up_()) runnel::sleep_for(1ms);
+            while (!ctx_.err()) runnel::sleep_for(1ms);
         }
     }
 
     sqlite_store inner_;
-    const std::function<bool()> give_up_;
+    const runnel::context ctx_;
     std::uint64_t left_;
 };
 
@@ -244,9 +246,9 @@ struct fixture {
     }
 
     void start() {
-        server_ = std::make_unique<service>(options, [this](const std::function<bool()>& give_up) {
-            while (gate_closed && !give_up()) runnel::sleep_for(1ms);
-            return std::make_unique<stalling_store>(db, give_up, turn_, stall_after);
+        server_ = std::make_unique<service>(options, [this](const runnel::context& ctx) {
+            while (gate_closed && !ctx.err()) runnel::sleep_for(1ms);
+            return std::make_unique<stalling_store>(db, ctx, turn_, stall_after);
         });
         address_ = server_->address().to_string();
         running_.emplace(runnel::async([this] { return server_->run(stop_); }));

@@ -197,7 +197,7 @@ import_status import_registry::perform(import_job& job, const spool_file& upload
 
     importer work(job.context_, upload.path(), std::move(options));
     job.status_.update([&](import_status& status) { status.sheet = work.sheet_name(); });
-    const auto db = open_([&job] { return static_cast<bool>(job.context_.err()); });
+    const auto db = open_(job.context_);
     auto errors = std::make_shared<spool_file>(options_.spool);
     bounded_csv rejected(errors->path(), options_.errors_bytes);
     const import_report report = work.run(job.context_, *db, &rejected);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <runnel/context.hpp>
 #include <string>
 
 #include "import/importer.hpp"
@@ -16,8 +17,8 @@
 
 namespace excel_to_db {
 
-/// Opens the database for one import; waiting for it ends when `give_up` says so. Throws `store_error`.
-using store_opener = std::function<std::unique_ptr<store>(std::function<bool()> give_up)>;
+/// Opens the database for one import; waiting for it ends when `ctx` is done. Throws `store_error`.
+using store_opener = std::function<std::unique_ptr<store>(const runnel::context& ctx)>;
 
 struct service_options {
     std::string address = "127.0.0.1:8080";

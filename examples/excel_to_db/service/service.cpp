@@ -62,7 +62,7 @@ service::service(service_options options, store_opener open)
     : options_(std::move(options)),
       working_(runnel::with_cancel(runnel::background())),
       imports_(options_, open, working_),
-      db_(open([this] { return static_cast<bool>(working_.err()); })),
+      db_(open(working_)),
       listener_(runnel::net::listen(options_.address)),
       connection_places_(static_cast<std::ptrdiff_t>(options_.max_connections)),
       refusal_places_(refusals_at_once) {}

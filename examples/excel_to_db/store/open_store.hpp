@@ -16,9 +16,10 @@ namespace excel_to_db {
 std::unique_ptr<store> open_store(const runnel::context& ctx, const std::string& where,
                                   conflict_rule rule, std::size_t connections);
 
-/// Makes stores of one database for imports at the same time: `make(give_up)`, where `give_up` ends the waiting for a
-/// lock. They share the connections of a server, and take turns in a file. Throws `store_error`, as `make` does.
-std::function<std::unique_ptr<store>(std::function<bool()> give_up)> shared_stores(
+/// Makes stores of one database for imports at the same time: `make(own)`, where waiting ends when the import's `own`
+/// context is done. They share the connections of a server, and take turns in a file; `ctx` ends the waiting for the
+/// first connection. Throws `store_error`, as `make` does.
+std::function<std::unique_ptr<store>(const runnel::context& own)> shared_stores(
     const runnel::context& ctx, const std::string& where, conflict_rule rule,
     std::size_t connections);
 

@@ -32,22 +32,22 @@ std::string new_label() {
 
 }  // namespace
 
-pg_pool::pg_pool(runnel::context ctx, std::string url, std::size_t most)
-    : ctx_(std::move(ctx)),
-      url_(std::move(url)),
+pg_pool::pg_pool(std::string url, std::size_t most)
+    : url_(std::move(url)),
       most_(std::max<std::size_t>(most, 1)),
       lent_(static_cast<std::ptrdiff_t>(most_)),
       idle_(runnel::make_chan<idle_connection>(most_)) {}
 
-std::unique_ptr<pg_connection> pg_pool::connect() {
-    auto made = std::make_unique<pg_connection>(ctx_, url_, new_label(), connect_patience);
+std::unique_ptr<pg_connection> pg_pool::connect(const runnel::context& ctx) {
+    auto made = std::make_unique<pg_connection>(ctx, url_, new_label(), connect_patience);
     has_connected_ = true;
     return made;
 }
 
 // A transaction of the lost connection might still be under way: only when its backend is gone it is certain what
 // has become of it.
-void pg_pool::end_backend(pg_connection& through, const std::string& label) {
+void pg_pool::end_backend(const runnel::context& ctx, pg_connection& through,
+                          const std::string& label) {
     pg_parameters parameters(1);
     parameters.add(label);
     for (;;) {
@@ -55,19 +55,21 @@ void pg_pool::end_backend(pg_connection& through, const std::string& label) {
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
             parameters);
         if (PQntuples(left.get()) == 0) return;
+        if (ctx.err()) throw pg_lost("the lost connection's backend does not end");
         runnel::sleep_for(look_again);
     }
 }
 
-std::unique_ptr<pg_connection> pg_pool::connect_patiently(const std::string& ended_label) {
-    const runnel::cancel_context limit = runnel::with_timeout(ctx_, patience);
+std::unique_ptr<pg_connection> pg_pool::connect_patiently(const runnel::context& ctx,
+                                                          const std::string& ended_label) {
+    const runnel::cancel_context limit = runnel::with_timeout(ctx, patience);
     const runnel::retry_policy policy{.attempts = 0, .first_delay = 20ms, .max_delay = 1s};
     std::string last = "the connection to the server is lost";
     try {
         return runnel::retry(limit, policy, [&] {
             try {
-                auto made = connect();
-                if (!ended_label.empty()) end_backend(*made, ended_label);
+                auto made = connect(ctx);
+                if (!ended_label.empty()) end_backend(limit, *made, ended_label);
                 return made;
             } catch (const store_error& error) {
                 last = error.what();
@@ -89,8 +91,9 @@ pg_time pg_pool::take_moments(std::size_t n) {
     return first;
 }
 
-pg_pool::lease::lease(pg_pool& pool, bool patiently, place held) : pool_(pool) {
-    if (held == place::none && pool_.lent_.acquire(pool_.ctx_) != runnel::op_status::ok)
+pg_pool::lease::lease(pg_pool& pool, runnel::context ctx, bool patiently, place held)
+    : pool_(pool), ctx_(std::move(ctx)) {
+    if (held == place::none && pool_.lent_.acquire(ctx_) != runnel::op_status::ok)
         throw pg_lost("interrupted");
     try {
         while (auto idle = pool_.idle_.try_recv()) {
@@ -103,8 +106,8 @@ pg_pool::lease::lease(pg_pool& pool, bool patiently, place held) : pool_(pool) {
                 connection_.reset();
             }
         }
-        connection_ =
-            patiently && pool_.has_connected_ ? pool_.connect_patiently({}) : pool_.connect();
+        connection_ = patiently && pool_.has_connected_ ? pool_.connect_patiently(ctx_, {})
+                                                        : pool_.connect(ctx_);
     } catch (...) {
         pool_.lent_.release();
         throw;
@@ -124,7 +127,7 @@ pg_pool::lease::~lease() {
 void pg_pool::lease::replace() {
     const std::string label = connection_->label();
     connection_.reset();
-    connection_ = pool_.connect_patiently(label);
+    connection_ = pool_.connect_patiently(ctx_, label);
 }
 
 }  // namespace excel_to_db

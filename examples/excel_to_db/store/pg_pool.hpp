@@ -18,8 +18,8 @@ namespace excel_to_db {
 /// At most so many connections at once; those given back wait for the next borrower. Thread-safe.
 class pg_pool {
 public:
-    /// Every wait for a connection ends when `ctx` is done. Connects to nothing yet.
-    pg_pool(runnel::context ctx, std::string url, std::size_t most);
+    /// Connects to nothing yet.
+    pg_pool(std::string url, std::size_t most);
 
     /// A place for one more connection, if there is one: to be handed to a lease.
     bool try_reserve() { return lent_.try_acquire(); }
@@ -29,8 +29,8 @@ public:
     class lease {
     public:
         /// Waits while all are lent. If the server, which was there before, does not take a new one, tries for
-        /// `patience`, unless one is enough to know. Throws `pg_lost`.
-        explicit lease(pg_pool& pool, bool patiently = true, place held = place::none);
+        /// `patience`, unless one is enough to know. Throws `pg_lost`, so too once `ctx` is done.
+        lease(pg_pool& pool, runnel::context ctx, bool patiently = true, place held = place::none);
         lease(const lease&) = delete;
         lease& operator=(const lease&) = delete;
         ~lease();
@@ -39,12 +39,13 @@ public:
         pg_connection* operator->() const { return connection_.get(); }
 
         /// After `pg_lost`: sees to it that the server does nothing more for the lost connection, and makes another.
-        /// Tries for `patience`; throws the last `pg_lost`.
+        /// Tries for `patience`, and no longer than until `ctx` is done; throws the last `pg_lost`.
         void replace();
 
     private:
         friend class pg_pool;
         pg_pool& pool_;
+        const runnel::context ctx_;
         std::unique_ptr<pg_connection> connection_;
     };
 
@@ -61,12 +62,13 @@ private:
         std::chrono::steady_clock::time_point since;
     };
 
-    std::unique_ptr<pg_connection> connect();
+    std::unique_ptr<pg_connection> connect(const runnel::context& ctx);
     /// Ends the backend of the connection with this label, if any.
-    std::unique_ptr<pg_connection> connect_patiently(const std::string& ended_label);
-    static void end_backend(pg_connection& through, const std::string& label);
+    std::unique_ptr<pg_connection> connect_patiently(const runnel::context& ctx,
+                                                     const std::string& ended_label);
+    static void end_backend(const runnel::context& ctx, pg_connection& through,
+                            const std::string& label);
 
-    const runnel::context ctx_;
     const std::string url_;
     const std::size_t most_;
     runnel::semaphore lent_;

@@ -51,8 +51,8 @@ constexpr const char* natural_key_index =
 class pg_session final : public store_session {
 public:
     /// `place`: of pool.try_reserve(), or none yet.
-    pg_session(pg_pool& pool, conflict_rule rule, pg_pool::place place)
-        : pool_(pool), connection_(pool, true, place), rule_(rule) {}
+    pg_session(pg_pool& pool, const runnel::context& ctx, conflict_rule rule, pg_pool::place place)
+        : pool_(pool), connection_(pool, ctx, true, place), rule_(rule) {}
 
     refusal insert(const business& row) override {
         if (rule_ != conflict_rule::none) return insert_all({&row, 1}, 1);
@@ -224,12 +224,13 @@ bool is_postgres_url(std::string_view url) {
     return url.starts_with("postgres://") || url.starts_with("postgresql://");
 }
 
-pg_store::pg_store(const runnel::context& ctx, const std::string& url, conflict_rule rule,
-                   pg_options options)
-    : rule_(rule),
+pg_store::pg_store(runnel::context ctx, const std::string& url, conflict_rule rule,
+                   const pg_options& options)
+    : ctx_(std::move(ctx)),
+      rule_(rule),
       schema_(options.schema),
-      pool_(ctx, with_schema(url, options.schema), options.connections) {
-    pg_pool::lease connection(pool_);
+      pool_(std::make_shared<pg_pool>(with_schema(url, options.schema), options.connections)) {
+    pg_pool::lease connection(*pool_, ctx_);
     // Without the notices about what is there already; and two that begin at once do not make it twice.
     std::string sql = "SET client_min_messages = warning; BEGIN; ";
     sql += one_at_a_time;
@@ -249,35 +250,40 @@ pg_store::pg_store(const runnel::context& ctx, const std::string& url, conflict_
     }
 }
 
+pg_store::pg_store(runnel::context ctx, const pg_store& other)
+    : ctx_(std::move(ctx)), rule_(other.rule_), schema_(other.schema_), pool_(other.pool_) {}
+
 std::size_t pg_store::useful_sessions() const {
-    return rule_ == conflict_rule::none ? pool_.size() : 1;
+    return rule_ == conflict_rule::none ? pool_->size() : 1;
 }
 
 std::size_t pg_store::useful_bulk_sessions() const {
-    return rule_ == conflict_rule::none ? std::min<std::size_t>(pool_.size(), 2) : 1;
+    return rule_ == conflict_rule::none ? std::min<std::size_t>(pool_->size(), 2) : 1;
 }
 
 std::unique_ptr<store_session> pg_store::open_session() {
-    return std::make_unique<pg_session>(pool_, rule_, pg_pool::place::none);
+    return std::make_unique<pg_session>(*pool_, ctx_, rule_, pg_pool::place::none);
 }
 
 std::unique_ptr<store_session> pg_store::try_open_session() {
-    if (!pool_.try_reserve()) return nullptr;
-    return std::make_unique<pg_session>(pool_, rule_, pg_pool::place::reserved);
+    if (!pool_->try_reserve()) return nullptr;
+    return std::make_unique<pg_session>(*pool_, ctx_, rule_, pg_pool::place::reserved);
 }
 
-std::unique_ptr<store_transaction> pg_store::begin() { return begin_transaction(pool_, rule_); }
+std::unique_ptr<store_transaction> pg_store::begin() {
+    return begin_transaction(*pool_, ctx_, rule_);
+}
 
-void pg_store::ping() { pg_pool::lease(pool_, /*patiently=*/false)->execute("SELECT 1"); }
+void pg_store::ping() { pg_pool::lease(*pool_, ctx_, /*patiently=*/false)->execute("SELECT 1"); }
 
 std::uint64_t pg_store::count_rows() {
-    const pg_pool::lease connection(pool_);
+    const pg_pool::lease connection(*pool_, ctx_);
     const pg_answer count = connection->execute("SELECT count(*) FROM businesses");
     return std::stoull(PQgetvalue(count.get(), 0, 0));
 }
 
 void pg_store::drop_schema() {
-    pg_pool::lease(pool_)->execute(fmt::format("DROP SCHEMA {} CASCADE", schema_).c_str());
+    pg_pool::lease(*pool_, ctx_)->execute(fmt::format("DROP SCHEMA {} CASCADE", schema_).c_str());
 }
 
 }  // namespace excel_to_db

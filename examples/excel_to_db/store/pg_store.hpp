@@ -26,8 +26,12 @@ public:
     /// Makes the table `businesses` and its indexes, if need be. `ctx` ends all waiting for connections. Under a
     /// `rule` one session stores at a time, and importers exclude each other; other writers are not held off.
     /// Throws `store_error`.
-    pg_store(const runnel::context& ctx, const std::string& url,
-             conflict_rule rule = conflict_rule::none, pg_options options = {});
+    pg_store(runnel::context ctx, const std::string& url, conflict_rule rule = conflict_rule::none,
+             const pg_options& options = {});
+
+    /// The same database for one of several imports: they share the connections of `other`, and `ctx` ends the waiting
+    /// of this one.
+    pg_store(runnel::context ctx, const pg_store& other);
 
     std::size_t useful_sessions() const override;
     std::size_t useful_bulk_sessions() const override;
@@ -42,9 +46,10 @@ public:
     void drop_schema();
 
 private:
-    conflict_rule rule_;
-    std::string schema_;
-    pg_pool pool_;
+    const runnel::context ctx_;
+    const conflict_rule rule_;
+    const std::string schema_;
+    const std::shared_ptr<pg_pool> pool_;
 };
 
 /// Whether `url` names a PostgreSQL server: postgres://… or postgresql://…

@@ -21,8 +21,8 @@ constexpr const char* take_back = "ROLLBACK TO SAVEPOINT rows";
 
 class pg_transaction final : public store_transaction {
 public:
-    pg_transaction(pg_pool& pool, conflict_rule rule)
-        : connection_(pool), rule_(rule), moment_(pool.take_moments(1)) {
+    pg_transaction(pg_pool& pool, const runnel::context& ctx, conflict_rule rule)
+        : connection_(pool, ctx), rule_(rule), moment_(pool.take_moments(1)) {
         try {
             begin();
         } catch (const pg_lost&) {  // while it was idle
@@ -115,8 +115,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<store_transaction> begin_transaction(pg_pool& pool, conflict_rule rule) {
-    return std::make_unique<pg_transaction>(pool, rule);
+std::unique_ptr<store_transaction> begin_transaction(pg_pool& pool, const runnel::context& ctx,
+                                                     conflict_rule rule) {
+    return std::make_unique<pg_transaction>(pool, ctx, rule);
 }
 
 }  // namespace excel_to_db

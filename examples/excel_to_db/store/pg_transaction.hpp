@@ -9,8 +9,9 @@
 
 namespace excel_to_db {
 
-/// On a connection of the pool, which it keeps. A connection that is lost takes everything with it: only a commit is
+/// On a connection of the pool, which it keeps; `ctx` ends the waiting for one. A connection that is lost takes everything with it: only a commit is
 /// looked for when the server is back, and `commit_unknown` thrown if it does not come back.
-std::unique_ptr<store_transaction> begin_transaction(pg_pool& pool, conflict_rule rule);
+std::unique_ptr<store_transaction> begin_transaction(pg_pool& pool, const runnel::context& ctx,
+                                                     conflict_rule rule);
 
 }  // namespace excel_to_db
