@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "store/pg_connection.hpp"
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <algorithm>
 #include <cerrno>
@@ -186,7 +187,9 @@ void pg_connection::lose() {
 // ---- 3. waiting ----
 
 void pg_connection::wait_readable() {
-    runnel::io::wait_readable(socket_);
+    // What TLS has decrypted already, and libpq has not taken yet, no socket tells.
+    const auto* tls = static_cast<const SSL*>(PQsslStruct(connection_, "OpenSSL"));
+    if (tls == nullptr || SSL_pending(tls) == 0) runnel::io::wait_readable(socket_);
     consume();
 }
 
