@@ -578,3 +578,59 @@ TEST_CASE("an import that was killed can be completed without doubling a row") {
     CHECK(f.run({"import", f.book, "--db", f.db, "--on-conflict", "skip"}).status == 0);
     CHECK(f.rows_in_db() == "20000");
 }
+
+TEST_CASE("a full disk ends an import with what is committed, and the truth about it") {
+    for (const std::string method : {"sequential", "concurrent", "batch"}) {
+        INFO(method);
+        const fixture f;
+        f.generate(8'000, 0);
+        const std::vector<std::string> import = {"import", f.book,     "--db",
+                                                 f.db,     "--method", method};
+        result r;
+        {
+            // Room for some transactions, by far not for all.
+            const test::full_disk disk(3 << 20);
+            std::vector<std::string> as_json = import;
+            as_json.push_back("--json");
+            r = f.run(as_json);
+        }
+        CHECK(r.status == 1);
+        INFO(r.err);
+        const auto stats = nlohmann::json::parse(r.out);
+        CHECK(stats.at("success_count") > 0);
+        CHECK(stats.at("success_count") < 8'000);
+        CHECK(stats.at("error_count") == 0);
+        const std::string committed = stats.at("success_count").dump();
+        CHECK(r.err.starts_with("excel_to_db: database " + f.db + ": "));
+        CHECK(r.err.ends_with("; " + committed + " rows are committed\n"));
+        CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
+        CHECK(f.rows_in_db() == committed);
+        // Once there is room again, the rest can be had without doubling a row.
+        std::vector<std::string> again = import;
+        again.insert(again.end(), {"--on-conflict", "skip"});
+        CHECK(f.run(again).status == 0);
+        CHECK(f.rows_in_db() == "8000");
+        CHECK(query(f.db, "SELECT count(DISTINCT name || phone || email) FROM businesses") ==
+              "8000");
+        std::set<std::string> files;
+        for (const auto& entry : std::filesystem::directory_iterator(f.folder / ".")) {
+            files.insert(entry.path().filename().string());
+        }
+        CHECK(files == std::set<std::string>{"sample.xlsx", "out.db", "stdout.txt", "stderr.txt"});
+    }
+}
+
+TEST_CASE("a full disk leaves nothing of an import of all or nothing") {
+    const fixture f;
+    f.generate(8'000, 0);
+    result r;
+    {
+        const test::full_disk disk(3 << 20);
+        r = f.run({"import", f.book, "--db", f.db, "--all-or-nothing", "--json"});
+    }
+    CHECK(r.status == 1);
+    INFO(r.err);
+    CHECK(nlohmann::json::parse(r.out).at("success_count") == 0);
+    CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
+    CHECK(f.rows_in_db() == "0");
+}

@@ -994,12 +994,55 @@ void end_backends_often(const std::atomic<bool>& over) {
     for (int i = 0; i < 10 && !over; ++i) end_all_backends();
 }
 
+// "kill", as a power cut does, or "start".
+void tell_server(const std::string& word) {
+    const std::string command = std::string(POSTGRES_SCRIPT) + " " + word + " " +
+                                environment("EXCEL_TO_DB_POSTGRES_FOLDER") + " > /dev/null";
+    CHECK(runnel::blocking([&] { return std::system(command.c_str()); }) == 0);
+}
+
 void end_server_once(const std::atomic<bool>&) {
-    const std::string script = POSTGRES_SCRIPT;
-    const std::string server = environment("EXCEL_TO_DB_POSTGRES_FOLDER");
-    const std::string commands =
-        script + " kill " + server + " && " + script + " start " + server + " > /dev/null";
-    CHECK(runnel::blocking([&] { return std::system(commands.c_str()); }) == 0);
+    tell_server("kill");
+    tell_server("start");
+}
+
+// The server is not there again before the import has given up.
+void import_until_server_ends(import_method method) {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    constexpr std::uint64_t rows = 5000;
+    write_sample(book, {rows, 0, false});
+    const fresh_schema schema;
+    std::uint64_t told = 0;
+    runnel::run([&] {
+        const std::size_t goroutines = runnel::num_goroutine();
+        auto waiting = runnel::with_cancel(runnel::background());
+        {
+            pg_store db(waiting, server_url(), conflict_rule::none,
+                        pg_options{.connections = 8, .schema = schema.name()});
+            import_options options;
+            // Small, so that most rows wait until the first progress has been told.
+            options.batch_size = 10;
+            options.on_progress = [&, ended = false](const import_progress&) mutable {
+                if (std::exchange(ended, true)) return;
+                tell_server("kill");
+                waiting.cancel();  // else it waits for half a minute
+            };
+            const import_report report = import_sample(book, method, db, options);
+            CHECK(report.ending == import_ending::failed);
+            CHECK(test::message_of([&] { std::rethrow_exception(report.failure); }) != "");
+            CHECK(report.stats.error_count == 0);
+            told = report.stats.success_count;
+        }
+        CHECK(test::eventually([&] { return runnel::num_goroutine() == goroutines; }));
+    });
+    tell_server("start");
+    // What was under way may have been committed without an answer. It is not told, and not doubled either.
+    const std::uint64_t there = std::stoull(schema.rows());
+    CHECK(told > 0);
+    CHECK(told <= there);
+    CHECK(there < rows);
+    CHECK(schema.query("SELECT count(DISTINCT name) FROM businesses") == std::to_string(there));
 }
 
 }  // namespace
@@ -1028,4 +1071,18 @@ TEST_CASE("a server that ends in mid-import and starts again costs no row: concu
 }
 TEST_CASE("a server that ends in mid-import and starts again costs no row: copy") {
     import_while(import_method::copy, end_server_once);
+}
+TEST_CASE(
+    "a server that ends in mid-import takes nothing that was told to be committed: sequential") {
+    import_until_server_ends(import_method::sequential);
+}
+TEST_CASE(
+    "a server that ends in mid-import takes nothing that was told to be committed: concurrent") {
+    import_until_server_ends(import_method::concurrent);
+}
+TEST_CASE("a server that ends in mid-import takes nothing that was told to be committed: batch") {
+    import_until_server_ends(import_method::batch);
+}
+TEST_CASE("a server that ends in mid-import takes nothing that was told to be committed: copy") {
+    import_until_server_ends(import_method::copy);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +90,28 @@ private:
     std::filesystem::path out_;
     std::filesystem::path err_;
     pid_t pid_ = 0;
+};
+
+// As long as it lives, no file grows beyond so many bytes, neither this process's nor those of the processes that it
+// starts: a write beyond them fails, as it does on a disk that is full.
+class full_disk {
+public:
+    explicit full_disk(rlim_t bytes) {
+        before_handler_ = ::signal(SIGXFSZ, SIG_IGN);  // an error takes its place
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit limit{bytes, before_.rlim_max};
+        if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) throw std::runtime_error("no limit is set");
+    }
+    full_disk(const full_disk&) = delete;
+    full_disk& operator=(const full_disk&) = delete;
+    ~full_disk() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        ::signal(SIGXFSZ, before_handler_);
+    }
+
+private:
+    rlimit before_{};
+    void (*before_handler_)(int) = nullptr;
 };
 
 }  // namespace test

@@ -958,6 +958,46 @@ TEST_CASE("nothing is left of a client that goes in the middle of its upload", "
     CHECK(f.rows_in_db() == 2'000);
 }
 
+TEST_CASE("nothing is left of an upload for which the disk has no room", "[service]") {
+    fixture f;
+    f.options.max_imports = 1;
+    f.generate(2'000, 0);
+    f.start();
+    const std::string content = f.content();
+    {
+        const test::full_disk disk(content.size() / 2);
+        check_error(f.upload("", content), 500, "cannot write a temporary file");
+        CHECK(test::eventually([&] { return f.spooled() == 0; }));
+        CHECK(f.comes_to_goroutines(0));
+    }
+    CHECK(f.upload("", content).status == 200);
+    CHECK(f.rows_in_db() == 2'000);
+}
+
+TEST_CASE("an import for whose rows the disk has no room is told with what is committed",
+          "[service]") {
+    fixture f;
+    f.generate(8'000, 0);
+    f.start();
+    const std::string content = f.content();
+    std::uint64_t rows = 0;
+    {
+        const test::full_disk disk(3 << 20);
+        REQUIRE(content.size() < 3U << 20);
+        const answer a = f.upload("?method=sequential", content);
+        check_error(a, 500, "rows are committed");
+        rows = a.object().at("stats").at("success_count").get<std::uint64_t>();
+        // The list of its rejected rows is kept with the import, the upload is not.
+        CHECK(test::eventually([&] { return f.spooled() == 1; }));
+        CHECK(f.comes_to_goroutines(0));
+    }
+    CHECK(rows > 0);
+    CHECK(rows < 8'000);
+    CHECK(f.rows_in_db() == rows);
+    CHECK(f.upload("", small_workbook(f, 3)).status == 200);
+    CHECK(f.rows_in_db() == rows + 3);
+}
+
 TEST_CASE("a client that goes cancels its import", "[service]") {
     fixture f;
     f.options.max_imports = 1;
@@ -1092,13 +1132,14 @@ namespace {
 // `excel_to_db serve` on a port of its choice.
 struct program {
     test::temporary_folder folder;
-    std::string db = (folder / "out.db").string();
+    std::string db;
     std::filesystem::path out = folder / "stdout.txt";
     test::process process;
     std::string address;
 
-    explicit program(const std::vector<std::string>& more = {})
-        : process(folder, arguments(db, more)) {
+    explicit program(const std::vector<std::string>& more = {}, const std::string& existing_db = {})
+        : db(existing_db.empty() ? (folder / "out.db").string() : existing_db),
+          process(folder, arguments(db, more)) {
         const std::string_view begin = "listening on http://";
         test::eventually([&] {
             const std::string text = test::read_text(out);
@@ -1157,6 +1198,31 @@ TEST_CASE("serve tells that imports were cancelled", "[service]") {
     CHECK(r.err == "excel_to_db: 1 import was cancelled\n");
     CHECK(query(p.db, "SELECT count(*) FROM businesses") ==
           a.object().at("stats").at("success_count").dump());
+}
+
+TEST_CASE("serve that is killed leaves what is committed, and no file", "[service]") {
+    const test::temporary_folder spool;
+    const auto folder_of_spool = (spool / ".").string();
+    program p({"--spool", folder_of_spool, "--on-conflict", "skip"});
+    const auto book = p.folder / "book.xlsx";
+    write_sample(book, {.rows = 10'000});
+    const std::string upload =
+        with_body("POST /upload?method=sequential", form(test::read_text(book)));
+    const auto rows = [&] { return query(p.db, "SELECT count(*) FROM businesses"); };
+    client c(p.address);
+    c.send(upload);
+    CHECK(test::eventually([&] { return rows() != "0"; }, 60s));
+    p.process.signal(SIGKILL);
+    CHECK(p.process.wait().status == 128 + SIGKILL);
+    CHECK(c.ends());
+    CHECK(rows() != "10000");
+    CHECK(std::filesystem::is_empty(folder_of_spool));
+    // Another one completes it, and doubles no row.
+    program again({"--on-conflict", "skip"}, p.db);
+    client d(again.address);
+    d.send(upload);
+    CHECK(d.receive().status == 200);
+    CHECK(rows() == "10000");
 }
 
 TEST_CASE("serve does not begin what it cannot do", "[service]") {
