@@ -480,6 +480,49 @@ TEST_CASE("a connection that breaks while rows are on their way doubles none and
     }
 }
 
+namespace {
+
+// What speaks like a server to one client, and takes its leave whatever it is asked: as something between client and
+// server may, which has lost the latter, the former's connection staying as it is.
+void take_leave(runnel::net::listener& listener) {
+    using namespace std::string_view_literals;
+    constexpr auto ready = "Z\0\0\0\x05I"sv;
+    const std::string welcome = std::string("R\0\0\0\x08\0\0\0\0"sv).append(ready);
+    constexpr auto fields = "SFATAL\0C57P01\0Mgoing down\0\0"sv;
+    std::string farewell("E\0\0\0"sv);
+    farewell += static_cast<char>(4 + fields.size());
+    farewell.append(fields).append(ready);
+
+    std::error_code error;
+    runnel::net::stream client = listener.accept(error);
+    std::array<char, 4096> buffer;
+    // The client waits for each answer, so what is read at once is one message.
+    for (bool begun = false; !error; begun = true) {
+        const auto bytes = std::as_writable_bytes(std::span(buffer));
+        if (client.read_some(bytes, error) == 0) return;
+        client.write(begun ? farewell : welcome, error);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a farewell is a loss whatever was asked, even if the connection stays") {
+    runnel::run([&] {
+        runnel::net::listener listener = runnel::net::listen("127.0.0.1:0");
+        runnel::wait_group server;
+        server.go([&] { take_leave(listener); });
+        {
+            pg_connection connection(
+                runnel::background(),
+                "postgres://a@" + listener.local_endpoint().to_string() + "/a?sslmode=disable",
+                "test", 20s);
+            CHECK_THROWS_AS(connection.execute("SELECT 1"), pg_lost);
+            CHECK_THROWS_AS(connection.begin_copy("COPY businesses FROM STDIN"), pg_lost);
+        }
+        server.wait();
+    });
+}
+
 TEST_CASE("what was refused is known though the connection broke") {
     const fresh_schema schema;
     schema.refuse_bad("RETURN NULL;");

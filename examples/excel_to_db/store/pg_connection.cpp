@@ -339,6 +339,7 @@ void pg_connection::begin_copy(const char* sql) {
     }
     const pg_failure failure(result.get());
     while (PGresult* more = next_result()) PQclear(more);
+    if (failure.is_farewell()) throw pg_lost(failure.what());
     throw failure;
 }
 
