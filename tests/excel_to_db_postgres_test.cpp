@@ -253,6 +253,62 @@ TEST_CASE("a row that the database refuses takes all with it, or only itself, as
     });
 }
 
+TEST_CASE("rows that begin to vanish in mid-import are refused from then on") {
+    struct {
+        const char* how;
+        bool copy_too;
+    } const cases[] = {
+        {"CREATE TRIGGER refuse BEFORE INSERT ON businesses FOR EACH ROW EXECUTE FUNCTION refuse()",
+         true},
+        {"CREATE RULE refuse AS ON INSERT TO businesses WHERE NEW.name = 'bad' DO INSTEAD NOTHING",
+         false}};
+    const std::vector<business> rows = {named("a"), named("bad"), named("c")};
+    for (const auto& [how, copy_too] : cases) {
+        for (const way& each : ways()) {
+            INFO(how << " " << each.name);
+            if (!copy_too && std::string_view(each.name) == "load") continue;
+            const fresh_schema schema;
+            const auto db = schema.open();
+            const auto session = db->open_session();
+            schema.query(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN IF NEW.name = 'bad' THEN RETURN NULL; END IF; RETURN NEW; END $$");
+            CHECK(each.call(*session, rows) == std::vector<refusal>(3));
+            schema.query(how);
+            const auto answers = each.call(*session, rows);
+            CHECK(answers[1] == "the database ignored the row");
+            CHECK(answers[0].has_value() == each.all_or_none);
+            CHECK(schema.names() == (each.all_or_none ? "a,bad,c" : "a,bad,c,a,c"));
+            CHECK(each.call(*session, std::span(rows).first(1)) == std::vector<refusal>(1));
+        }
+    }
+}
+
+TEST_CASE("rows are stored under any isolation") {
+    const fresh_schema schema;
+    const auto make_table = schema.open();
+    struct isolation {
+        explicit isolation(const fresh_schema& s) : schema(s) {
+            schema.query("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'");
+        }
+        isolation(const isolation&) = delete;
+        isolation& operator=(const isolation&) = delete;
+        ~isolation() { schema.query("ALTER ROLE postgres RESET default_transaction_isolation"); }
+        const fresh_schema& schema;
+    };
+    const isolation strict(schema);
+    const auto db = schema.open();
+    const std::vector<business> rows = {named("a"), named("b")};
+    for (const way& each : ways()) {
+        INFO(each.name);
+        CHECK(each.call(*db->open_session(), rows) == std::vector<refusal>(2));
+        const auto whole = db->begin();
+        CHECK(each.call(*whole, rows) == std::vector<refusal>(2));
+        whole->commit();
+    }
+    CHECK(schema.rows() == std::to_string(4 * ways().size()));
+}
+
 TEST_CASE("texts that PostgreSQL cannot hold are refused, not failures") {
     const std::string no_utf8 = "caf\xE9";
     const std::string with_nul("a\0b", 3);
@@ -295,15 +351,33 @@ TEST_CASE("a constraint that is checked at the commit refuses all rows of the tr
     CHECK(schema.rows() == "1");
 }
 
+TEST_CASE("a constraint that is checked at the commit refuses the first row of a connection, too") {
+    const fresh_schema schema;
+    const auto make_table = schema.open();
+    schema.query(
+        "ALTER TABLE businesses ADD CONSTRAINT one_name UNIQUE (name) DEFERRABLE INITIALLY "
+        "DEFERRED");
+    schema.query("INSERT INTO businesses (name) VALUES ('a')");
+    const auto db = schema.open();
+    const auto session = db->open_session();
+    CHECK(session->insert(named("a")));
+    CHECK_FALSE(session->insert(named("b")));
+    CHECK(schema.names() == "a,b");
+}
+
 TEST_CASE("a table that is gone is a failure") {
     for (const way& each : ways()) {
         INFO(each.name);
         const fresh_schema schema;
         const auto db = schema.open();
         const auto session = db->open_session();
+        const auto whole = db->begin();
         schema.query("DROP TABLE businesses");
         const std::vector<business> rows = {named("a"), named("b")};
-        CHECK_THROWS_WITH(each.call(*session, rows), Catch::Contains("businesses"));
+        for (int i = 0; i < 2; ++i) {
+            CHECK_THROWS_WITH(each.call(*session, rows), Catch::Contains("businesses"));
+        }
+        CHECK_THROWS_WITH(each.call(*whole, rows), Catch::Contains("businesses"));
     }
 }
 
@@ -398,17 +472,28 @@ TEST_CASE("a connection that was ended while nobody used it is replaced") {
 
 namespace {
 
-// Passes bytes on in both directions, until so many times `word` has gone to the server: then it breaks off both
-// connections, before the server's answer to it comes through.
-class breaking_proxy {
+// When a proxy breaks off both its connections.
+enum class breaks {
+    before_it_is_passed_on,  // the word: the server never gets it
+    at_once,                 // the server may be at any point
+    after_the_answer,        // the server has done it all, but nobody hears of it
+};
+
+// Passes bytes on in both directions and counts the round trips, until so many times `word` has come from the client:
+// then it breaks.
+class watching_proxy {
 public:
-    breaking_proxy(std::string word, int occurrence)
-        : word_(std::move(word)), left_(occurrence), listener_(runnel::net::listen("127.0.0.1:0")) {
+    watching_proxy() : watching_proxy("no such word", 1) {}
+    watching_proxy(std::string word, int occurrence, breaks when = breaks::at_once)
+        : word_(std::move(word)),
+          left_(occurrence),
+          when_(when),
+          listener_(runnel::net::listen("127.0.0.1:0")) {
         goroutines_.go([this] { accept(); });
     }
-    breaking_proxy(const breaking_proxy&) = delete;
-    breaking_proxy& operator=(const breaking_proxy&) = delete;
-    ~breaking_proxy() {
+    watching_proxy(const watching_proxy&) = delete;
+    watching_proxy& operator=(const watching_proxy&) = delete;
+    ~watching_proxy() {
         listener_.close();
         goroutines_.wait();
     }
@@ -417,6 +502,8 @@ public:
         return "postgres://postgres@" + listener_.local_endpoint().to_string() + "/postgres";
     }
     bool has_broken() const { return left_ <= 0; }
+    /// How often the client has spoken when the server had. Of one connection at a time.
+    int round_trips() const { return round_trips_; }
 
 private:
     void accept() {
@@ -439,8 +526,14 @@ private:
             const std::size_t n = from.read_some(std::as_writable_bytes(std::span(buffer)), error);
             if (error || n == 0) break;
             const std::string_view bytes(buffer.data(), n);
+            if (server_spoke_.exchange(!to_server) && to_server) ++round_trips_;
+            if (!to_server && answer_is_lost_.exchange(false)) break;
+            const bool last =
+                to_server && bytes.find(word_) != std::string_view::npos && --left_ == 0;
+            if (last && when_ == breaks::before_it_is_passed_on) break;
+            if (last && when_ == breaks::after_the_answer) answer_is_lost_ = true;
             to.write(bytes, error);
-            if (to_server && bytes.find(word_) != std::string_view::npos && --left_ == 0) break;
+            if (last && when_ == breaks::at_once) break;
         }
         from.close(error);  // so may the other direction
         to.close(error);
@@ -448,6 +541,10 @@ private:
 
     const std::string word_;
     std::atomic<int> left_;
+    const breaks when_;
+    std::atomic<bool> answer_is_lost_{false};
+    std::atomic<bool> server_spoke_{true};
+    std::atomic<int> round_trips_{0};
     runnel::net::listener listener_;
     runnel::wait_group goroutines_;
 };
@@ -464,7 +561,7 @@ TEST_CASE("a connection that breaks while rows are on their way doubles none and
             INFO(each.name << ", " << moment.word << " " << moment.occurrence);
             const fresh_schema schema;
             runnel::run([&] {
-                breaking_proxy proxy(moment.word, moment.occurrence);
+                watching_proxy proxy(moment.word, moment.occurrence);
                 {
                     const auto db = schema.open(conflict_rule::none, 2, proxy.url());
                     const auto session = db->open_session();
@@ -476,6 +573,28 @@ TEST_CASE("a connection that breaks while rows are on their way doubles none and
                 CHECK((proxy.has_broken() || std::string(moment.word) == "COMMIT"));
             });
             CHECK(schema.names() == "alpha,bravo,charlie,delta,echo");
+        }
+    }
+}
+
+TEST_CASE("rows are stored once, whether they or the answer to them got lost") {
+    for (const breaks when : {breaks::before_it_is_passed_on, breaks::after_the_answer}) {
+        for (const way& each : ways()) {
+            INFO(each.name << ", " << static_cast<int>(when));
+            const fresh_schema schema;
+            runnel::run([&] {
+                watching_proxy proxy("delta", 1, when);
+                {
+                    const auto db = schema.open(conflict_rule::none, 2, proxy.url());
+                    const auto session = db->open_session();
+                    const std::vector<business> rows = {named("alpha"), named("bravo"),
+                                                        named("charlie"), named("delta")};
+                    CHECK(each.call(*session, rows) == std::vector<refusal>(4));
+                }
+                CHECK(proxy.has_broken());
+            });
+            CHECK(schema.names() == "alpha,bravo,charlie,delta");
+            CHECK(schema.query("SELECT max(id) FROM businesses") == "4");  // nor tried in vain
         }
     }
 }
@@ -527,7 +646,7 @@ TEST_CASE("what was refused is known though the connection broke") {
     const fresh_schema schema;
     schema.refuse_bad("RETURN NULL;");
     runnel::run([&] {
-        breaking_proxy proxy("COMMIT", 2);  // the first is that of the table's making
+        watching_proxy proxy("COMMIT", 2);  // the first is that of the table's making
         const auto db = schema.open(conflict_rule::none, 2, proxy.url());
         const auto session = db->open_session();
         const std::vector<business> rows = {named("a"), named("bad"), named("c")};
@@ -541,7 +660,45 @@ TEST_CASE("what was refused is known though the connection broke") {
     CHECK(schema.names() == "a,c");
 }
 
-// ---- 5. transactions ----
+// ---- 5. round trips ----
+
+TEST_CASE("rows and their commit take one round trip, a COPY two, and preparing none of its own") {
+    const std::vector<business> rows = {named("a"), named("b"), named("c"), named("d")};
+    for (const way& each : ways()) {
+        INFO(each.name);
+        const std::string_view name = each.name;
+        const int once = name == "insert" ? 4 : name == "load" ? 2 : 1;
+        const int in_transaction = name == "insert_each" ? 4 : once;
+        const fresh_schema schema;
+        runnel::run([&] {
+            watching_proxy proxy;
+            const auto trips_of = [&](const std::function<void()>& call) {
+                const int before = proxy.round_trips();
+                call();
+                return proxy.round_trips() - before;
+            };
+            const auto store_by = [&](store_session& session) {
+                CHECK(each.call(session, rows) == std::vector<refusal>(4));
+            };
+            for (int i = 0; i < 2; ++i) {  // each time by a new connection
+                const auto db = schema.open(conflict_rule::none, 1, proxy.url());
+                if (i == 0) {
+                    const auto session = db->open_session();
+                    CHECK(trips_of([&] { store_by(*session); }) == once);
+                    CHECK(trips_of([&] { store_by(*session); }) == once);
+                } else {
+                    const auto whole = db->begin();
+                    CHECK(trips_of([&] { store_by(*whole); }) == in_transaction);
+                    CHECK(trips_of([&] { store_by(*whole); }) == in_transaction);
+                    CHECK(trips_of([&] { whole->commit(); }) == 1);
+                }
+            }
+        });
+        CHECK(schema.rows() == "16");
+    }
+}
+
+// ---- 6. transactions ----
 
 TEST_CASE("what a transaction stores is there when it is committed, whatever the way") {
     for (const way& each : ways()) {
@@ -622,7 +779,7 @@ TEST_CASE("a connection that breaks takes its transaction with it") {
         INFO(each.name);
         const fresh_schema schema;
         runnel::run([&] {
-            breaking_proxy proxy("bravo", 1);
+            watching_proxy proxy("bravo", 1);
             {
                 const auto db = schema.open(conflict_rule::none, 2, proxy.url());
                 const auto whole = db->begin();
@@ -643,7 +800,7 @@ TEST_CASE("what has become of a commit whose answer was lost is found out") {
         const fresh_schema schema;
         bool said_so = false;
         runnel::run([&] {
-            breaking_proxy proxy("COMMIT", 2);  // the first is that of the table's making
+            watching_proxy proxy("COMMIT", 2);  // the first is that of the table's making
             {
                 const auto db = schema.open(conflict_rule::none, 2, proxy.url());
                 const auto whole = db->begin();
@@ -664,7 +821,7 @@ TEST_CASE("a commit of which nothing can be learnt is said to be one") {
     const fresh_schema schema;
     runnel::run([&] {
         auto ctx = runnel::with_cancel(runnel::background());
-        breaking_proxy proxy("COMMIT", 2);
+        watching_proxy proxy("COMMIT", 2);
         {
             pg_store db(ctx, proxy.url(), conflict_rule::none,
                         pg_options{.connections = 1, .schema = schema.name()});
@@ -677,7 +834,7 @@ TEST_CASE("a commit of which nothing can be learnt is said to be one") {
     });
 }
 
-// ---- 6. the pool ----
+// ---- 7. the pool ----
 
 TEST_CASE("no more connections are open than may be") {
     const fresh_schema schema;
@@ -732,7 +889,7 @@ TEST_CASE(
         const fresh_schema schema;
         runnel::run([&] {
             auto ctx = runnel::with_cancel(runnel::background());
-            breaking_proxy proxy("bravo", 1);
+            watching_proxy proxy("bravo", 1);
             {
                 const pg_store server(runnel::background(), proxy.url(), conflict_rule::none,
                                       pg_options{.connections = 2, .schema = schema.name()});
@@ -779,7 +936,7 @@ TEST_CASE("a password is not shown") {
     CHECK(shown_store("file.db") == "file.db");
 }
 
-// ---- 7. whole imports ----
+// ---- 8. whole imports ----
 
 namespace {
 

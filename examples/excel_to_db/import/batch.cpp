@@ -6,6 +6,7 @@
 //   Reading goes on while the database works, until the channel is full: memory holds a few
 //   batches, never the sheet. Batches that have queued up meanwhile are committed together. A
 //   batch that the database refuses is cut in halves until its bad rows are found.
+#include <algorithm>
 #include <runnel/chan.hpp>
 #include <runnel/wait_group.hpp>
 #include <span>
@@ -142,8 +143,11 @@ void write_batches(const import_task& task, std::size_t i, const runnel::recv_ch
     while (auto first = batches.recv(task.run.context())) {
         std::vector<piece> group;
         group.push_back(std::move(*first));
-        // Among bad rows a commit for several batches would only fail.
-        while (writer.clean() && group.size() < queue_limit(task)) {
+        // Among bad rows a commit for several batches would only fail. The other writers get their share, or one would
+        // still be storing when they have long ended.
+        const std::size_t share =
+            std::min(1 + batches.len() / task.bulk_writers(), queue_limit(task));
+        while (writer.clean() && group.size() < share) {
             auto more = batches.try_recv();
             if (!more) break;
             group.push_back(std::move(*more));

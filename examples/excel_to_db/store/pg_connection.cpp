@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t copy_chunk = std::size_t{32} << 10;
 
 constexpr Oid text_type = 25;
+constexpr Oid text_array_type = 1009;
 constexpr Oid timestamptz_type = 1184;
 
 // libpq's messages end with a newline, and may have several lines.
@@ -81,6 +82,20 @@ pg_time pg_now() {
         .count();
 }
 
+pg_text_array::pg_text_array(std::size_t size, std::size_t bytes) {
+    encoded_.reserve(20 + size * 4 + bytes);
+    append_number(encoded_, std::uint32_t{1});  // dimension
+    append_number(encoded_, std::uint32_t{0});  // no NULL
+    append_number(encoded_, std::uint32_t{text_type});
+    append_number(encoded_, static_cast<std::uint32_t>(size));
+    append_number(encoded_, std::uint32_t{1});  // the first index
+}
+
+void pg_text_array::add(std::string_view text) {
+    append_number(encoded_, static_cast<std::uint32_t>(text.size()));
+    encoded_.append(text);
+}
+
 pg_parameters::pg_parameters(std::size_t expected) {
     values_.reserve(expected);
     lengths_.reserve(expected);
@@ -88,21 +103,23 @@ pg_parameters::pg_parameters(std::size_t expected) {
     types_.reserve(expected);
 }
 
-void pg_parameters::add(std::string_view text) {
-    values_.push_back(text.empty() ? "" : text.data());  // a null pointer would be NULL
-    lengths_.push_back(static_cast<int>(text.size()));
+void pg_parameters::add(std::string_view value, Oid type) {
+    values_.push_back(value.empty() ? "" : value.data());  // a null pointer would be NULL
+    lengths_.push_back(static_cast<int>(value.size()));
     formats_.push_back(1);
-    types_.push_back(text_type);
+    types_.push_back(type);
 }
 
+void pg_parameters::add(std::string_view text) { add(text, text_type); }
+
 void pg_parameters::add(pg_time time) {
-    for (std::size_t i = 0; i < time_.size(); ++i) {
-        time_[i] = static_cast<char>(static_cast<std::uint64_t>(time) >> (56 - 8 * i));
-    }
-    values_.push_back(time_.data());
-    lengths_.push_back(static_cast<int>(time_.size()));
-    formats_.push_back(1);
-    types_.push_back(timestamptz_type);
+    append_number(owned_.emplace_front(), static_cast<std::uint64_t>(time));
+    add(owned_.front(), timestamptz_type);
+}
+
+void pg_parameters::add(pg_text_array texts) {
+    owned_.push_front(std::move(texts.encoded_));
+    add(owned_.front(), text_array_type);
 }
 
 std::uint64_t affected_rows(const PGresult* result) {
@@ -257,19 +274,6 @@ pg_answer pg_connection::execute(const char* sql, const pg_parameters& parameter
     return finish(sql);
 }
 
-bool pg_connection::has_prepared(std::string_view name) const {
-    return std::find(prepared_.begin(), prepared_.end(), name) != prepared_.end();
-}
-
-void pg_connection::prepare(const std::string& name, const std::string& sql,
-                            const pg_parameters& like) {
-    if (has_prepared(name)) return;
-    check_sent(PQsendPrepare(connection_, name.c_str(), sql.c_str(),
-                             static_cast<int>(like.types_.size()), like.types_.data()));
-    finish("PREPARE");
-    prepared_.push_back(name);
-}
-
 pg_answer pg_connection::execute_prepared(const std::string& name,
                                           const pg_parameters& parameters) {
     send_prepared(name, parameters);
@@ -278,22 +282,37 @@ pg_answer pg_connection::execute_prepared(const std::string& name,
 
 // ---- 5. pipelines ----
 
-void pg_connection::begin_pipeline() { check_sent(PQenterPipelineMode(connection_)); }
-
-void pg_connection::send(const char* sql) {
-    check_sent(PQsendQueryParams(connection_, sql, 0, nullptr, nullptr, nullptr, nullptr, 0));
+void pg_connection::begin_pipeline() {
+    check_sent(PQenterPipelineMode(connection_));
+    sent_ = answered_ = 0;
+    preparing_.clear();
 }
+
+void pg_connection::send(const char* sql) { send(sql, pg_parameters()); }
 
 void pg_connection::send(const char* sql, const pg_parameters& parameters) {
     check_sent(PQsendQueryParams(connection_, sql, static_cast<int>(parameters.values_.size()),
                                  parameters.types_.data(), parameters.values_.data(),
                                  parameters.lengths_.data(), parameters.formats_.data(), 0));
+    ++sent_;
+}
+
+bool pg_connection::has_prepared(std::string_view name) const {
+    return std::find(prepared_.begin(), prepared_.end(), name) != prepared_.end();
+}
+
+void pg_connection::send_prepare(const std::string& name, const std::string& sql,
+                                 const pg_parameters& like) {
+    check_sent(PQsendPrepare(connection_, name.c_str(), sql.c_str(),
+                             static_cast<int>(like.types_.size()), like.types_.data()));
+    preparing_.push_back({++sent_, name});
 }
 
 void pg_connection::send_prepared(const std::string& name, const pg_parameters& parameters) {
     check_sent(PQsendQueryPrepared(
         connection_, name.c_str(), static_cast<int>(parameters.values_.size()),
         parameters.values_.data(), parameters.lengths_.data(), parameters.formats_.data(), 0));
+    ++sent_;
 }
 
 void pg_connection::sync() {
@@ -314,6 +333,14 @@ pg_answer pg_connection::answer() {
     }
     const pg_answer end(next_result());
     if (end) throw pg_lost("an answer too many");
+    ++answered_;
+    // Whatever becomes of its transaction, a statement stays prepared.
+    if (!preparing_.empty() && preparing_.front().number == answered_) {
+        if (!is_error(result.get()) && PQresultStatus(result.get()) != PGRES_PIPELINE_ABORTED) {
+            prepared_.push_back(std::move(preparing_.front().name));
+        }
+        preparing_.erase(preparing_.begin());
+    }
     return result;
 }
 
@@ -331,14 +358,17 @@ void pg_connection::end_pipeline() { check_sent(PQexitPipelineMode(connection_))
 void pg_connection::begin_copy(const char* sql) {
     check_sent(PQsendQuery(connection_, sql));
     flush();
-    const pg_answer result(next_result());
-    if (!result) throw pg_lost("no answer to COPY");
-    if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
-        unflushed_ = 0;
-        return;
+    pg_answer failed;
+    while (PGresult* next = next_result()) {
+        pg_answer result(next);
+        if (PQresultStatus(next) == PGRES_COPY_IN) {
+            unflushed_ = 0;
+            return;
+        }
+        if (is_error(next) && !failed) failed = std::move(result);
     }
-    const pg_failure failure(result.get());
-    while (PGresult* more = next_result()) PQclear(more);
+    if (!failed) throw pg_lost("no answer to COPY");
+    const pg_failure failure(failed.get());
     if (failure.is_farewell()) throw pg_lost(failure.what());
     throw failure;
 }
@@ -351,9 +381,17 @@ void pg_connection::put(std::string_view data) {
     flush();
 }
 
-pg_answer pg_connection::end_copy() {
+std::vector<pg_answer> pg_connection::end_copy() {
     check_sent(PQputCopyEnd(connection_, nullptr));
-    return finish("COPY");
+    flush();
+    std::vector<pg_answer> answers;
+    while (PGresult* result = next_result()) answers.emplace_back(result);
+    if (answers.empty()) throw pg_lost("no answer to COPY");
+    if (is_error(answers.back().get())) {
+        const pg_failure failure(answers.back().get());
+        if (failure.is_farewell()) throw pg_lost(failure.what());
+    }
+    return answers;
 }
 
 void pg_connection::roll_back() {

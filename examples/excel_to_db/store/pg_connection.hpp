@@ -9,10 +9,12 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <runnel/context.hpp>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,23 +57,48 @@ using pg_answer = std::unique_ptr<PGresult, clear_pg_answer>;
 using pg_time = std::int64_t;
 pg_time pg_now();
 
-/// Parameters of a statement, in the binary format: texts are taken as they are. They, and this, must live until
-/// they are sent.
+/// Appends a whole number as the server's binary formats have it, the most significant byte first.
+template <std::unsigned_integral Number>
+void append_number(std::string& to, Number value) {
+    std::array<char, sizeof(Number)> bytes;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<char>(value >> (8 * (bytes.size() - 1 - i)));
+    }
+    to.append(bytes.data(), bytes.size());
+}
+
+/// An array of texts, as PostgreSQL's binary format has it.
+class pg_text_array {
+public:
+    /// `size` texts are going to be added, of so many bytes together.
+    pg_text_array(std::size_t size, std::size_t bytes);
+    void add(std::string_view text);
+
+private:
+    friend class pg_parameters;
+    std::string encoded_;
+};
+
+/// Parameters of a statement, in the binary format: texts are taken as they are, and must live until they are sent.
 class pg_parameters {
 public:
     explicit pg_parameters(std::size_t expected = 0);
+    pg_parameters(pg_parameters&&) = default;
+    pg_parameters& operator=(pg_parameters&&) = default;
 
     void add(std::string_view text);
-    /// At most one of a set.
     void add(pg_time time);
+    void add(pg_text_array texts);
 
 private:
     friend class pg_connection;
+    void add(std::string_view value, Oid type);
+
     std::vector<const char*> values_;
     std::vector<int> lengths_;
     std::vector<int> formats_;
     std::vector<Oid> types_;
-    std::array<char, 8> time_{};
+    std::forward_list<std::string> owned_;  // what values_ points to, unless it is a text
 };
 
 /// Used by one goroutine at a time. Everything throws `pg_lost` once the connection is broken.
@@ -92,16 +119,18 @@ public:
 
     pg_answer execute(const char* sql);
     pg_answer execute(const char* sql, const pg_parameters& parameters);
-    bool has_prepared(std::string_view name) const;
-    /// Prepares `sql` under `name`, if this connection has not done so.
-    void prepare(const std::string& name, const std::string& sql, const pg_parameters& like);
+    /// Of a statement that has been prepared before.
     pg_answer execute_prepared(const std::string& name, const pg_parameters& parameters);
 
     // ---- several under way at once; all between two syncs is one transaction ----
+    // When one fails, the server passes over all that follows, a COMMIT too, until the sync.
 
     void begin_pipeline();
     void send(const char* sql);
     void send(const char* sql, const pg_parameters& parameters);
+    /// Whether this connection has prepared a statement under this name, and had the answer.
+    bool has_prepared(std::string_view name) const;
+    void send_prepare(const std::string& name, const std::string& sql, const pg_parameters& like);
     void send_prepared(const std::string& name, const pg_parameters& parameters);
     void sync();
     /// Asks for the answers so far, without an end of the transaction.
@@ -112,12 +141,13 @@ public:
     void read_sync();
     void end_pipeline();
 
-    // ---- COPY … FROM STDIN ----
+    // ---- COPY … FROM STDIN; in `sql` other statements may stand before and behind it ----
+    // When one fails, the server passes over those that follow.
 
     void begin_copy(const char* sql);
     void put(std::string_view data);
-    /// Returns the server's answer.
-    pg_answer end_copy();
+    /// The answers from that to COPY on, one a statement: all are good, but for the last, which may be a failure.
+    std::vector<pg_answer> end_copy();
 
     /// Leaves a transaction that is open.
     void roll_back();
@@ -135,7 +165,14 @@ private:
     PGconn* connection_ = nullptr;
     int socket_ = -1;
     std::vector<std::string> prepared_;
-    std::size_t unflushed_ = 0;  // bytes of COPY data
+    struct preparation {
+        std::size_t number;  // of the statement in its pipeline, from 1
+        std::string name;
+    };
+    std::vector<preparation> preparing_;  // in the present pipeline
+    std::size_t sent_ = 0;                // statements of that
+    std::size_t answered_ = 0;            // of those
+    std::size_t unflushed_ = 0;           // bytes of COPY data
 };
 
 /// `url` without its password, for messages.

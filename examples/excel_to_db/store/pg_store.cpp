@@ -52,14 +52,15 @@ class pg_session final : public store_session {
 public:
     /// `place`: of pool.try_reserve(), or none yet.
     pg_session(pg_pool& pool, const runnel::context& ctx, conflict_rule rule, pg_pool::place place)
-        : pool_(pool), connection_(pool, ctx, true, place), rule_(rule) {}
+        : pool_(pool),
+          connection_(pool, ctx, true, place),
+          rule_(rule),
+          transaction_(whole_transaction(rule)),
+          late_(rule != conflict_rule::none) {}
 
     refusal insert(const business& row) override {
         if (rule_ != conflict_rule::none) return insert_all({&row, 1}, 1);
-        return settle([&](pg_time now) {
-            prepare_one_row(*connection_, rule_, row, now);
-            return answer_of(insert_one_row(*connection_, row, now).get(), rule_, 1);
-        });
+        return settle([&](pg_time now) { return insert_one_row(*connection_, row, now); });
     }
 
     refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) override {
@@ -68,8 +69,11 @@ public:
         const std::size_t step = rule_ == conflict_rule::none
                                      ? std::clamp<std::size_t>(rows_per_statement, 1, rows.size())
                                      : 1;
-        return settle(
-            [&](pg_time now) { return transact(rows, step, now, /*all_or_none=*/true).refused(); });
+        return settle([&](pg_time now) {
+            return unless_failed(
+                       send_all_rows(*connection_, rule_, rows, step, now, transaction_, late_))
+                .refused();
+        });
     }
 
     refusal insert_pipelined(std::span<const business> rows) override {
@@ -78,12 +82,8 @@ public:
 
     refusal load(std::span<const business> rows) override {
         if (rule_ != conflict_rule::none || rows.empty()) return insert_all(rows, 1);
-        return settle([&](pg_time now) {
-            connection_->execute("BEGIN");
-            const refusal refused = copy_rows(*connection_, rows, now);
-            connection_->execute(refused ? "ROLLBACK" : "COMMIT");
-            return refused;
-        });
+        return settle(
+            [&](pg_time now) { return copy_rows(*connection_, rows, now, transaction_, late_); });
     }
 
     std::vector<refusal> insert_each(std::span<const business> rows) override {
@@ -92,7 +92,9 @@ public:
         const refusal all_refused = settle(
             [&](pg_time now) -> refusal {
                 try {
-                    answers = transact(rows, 1, now, /*all_or_none=*/false).answers;
+                    answers = unless_failed(send_rows(*connection_, rule_, rows, 1, now,
+                                                      transaction_, keeping::in_any_case))
+                                  .answers;
                     return std::nullopt;
                 } catch (const pg_failure& failure) {
                     if (!failure.is_refusal()) throw;
@@ -111,6 +113,8 @@ private:
 
     /// Calls `attempt(moment)`, one transaction whose rows have that moment as created_at, until it is known what has
     /// become of it; `afterwards(moment)` if it was committed and its answers are lost. Returns a refusal.
+    /// The commit is under way together with the rows: of a connection that is lost it is not known whether it was
+    /// committed, until its backend is gone and the rows have been looked for. A failure says that it was not.
     template <class Attempt, class Afterwards>
     refusal settle(Attempt attempt, Afterwards afterwards) {
         for (auto pause = 1ms;; pause = std::min(pause * 2, 2 * longest_pause)) {
@@ -173,22 +177,7 @@ private:
         return answers;
     }
 
-    // One transaction of statements with `step` rows each. Commits unless one is refused and `all_or_none`.
-    sent_rows transact(std::span<const business> rows, std::size_t step, pg_time now,
-                       bool all_or_none) {
-        prepare_rows(*connection_, rule_, rows, step, now);
-        connection_->begin_pipeline();
-        connection_->send("BEGIN");
-        if (rule_ != conflict_rule::none) connection_->send(one_at_a_time);
-        sent_rows sent = send_rows(*connection_, rule_, rows, step, now,
-                                   /*unread=*/rule_ == conflict_rule::none ? 1 : 2);
-        connection_->send(sent.refused() && all_or_none ? "ROLLBACK" : "COMMIT");
-        connection_->sync();
-        const pg_answer end = connection_->answer();
-        // By a constraint that is checked only now.
-        if (!sent.failed && !is_good(end.get())) sent.failed.emplace(end.get());
-        connection_->read_sync();
-        connection_->end_pipeline();
+    static sent_rows unless_failed(sent_rows sent) {
         if (sent.failed) throw pg_failure(*sent.failed);
         return sent;
     }
@@ -208,6 +197,8 @@ private:
     pg_pool& pool_;
     pg_pool::lease connection_;
     const conflict_rule rule_;
+    const pg_bracket transaction_;
+    bool late_;  // of send_all_rows() and copy_rows()
 };
 
 std::string with_schema(const std::string& url, const std::string& schema) {

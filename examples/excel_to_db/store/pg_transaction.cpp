@@ -16,13 +16,13 @@ namespace excel_to_db {
 
 namespace {
 
-constexpr const char* keep = "RELEASE SAVEPOINT rows";
-constexpr const char* take_back = "ROLLBACK TO SAVEPOINT rows";
-
 class pg_transaction final : public store_transaction {
 public:
     pg_transaction(pg_pool& pool, const runnel::context& ctx, conflict_rule rule)
-        : connection_(pool, ctx), rule_(rule), moment_(pool.take_moments(1)) {
+        : connection_(pool, ctx),
+          rule_(rule),
+          late_(rule != conflict_rule::none),
+          moment_(pool.take_moments(1)) {
         try {
             begin();
         } catch (const pg_lost&) {  // while it was idle
@@ -41,7 +41,6 @@ public:
     }
 
     refusal insert(const business& row) override {
-        prepare_one_row(*connection_, rule_, row, moment_);
         return insert_in_savepoint(*connection_, rule_, row, moment_);
     }
 
@@ -50,28 +49,15 @@ public:
         const std::size_t step = rule_ == conflict_rule::none
                                      ? std::clamp<std::size_t>(rows_per_statement, 1, rows.size())
                                      : 1;
-        prepare_rows(*connection_, rule_, rows, step, moment_);
-        connection_->begin_pipeline();
-        connection_->send("SAVEPOINT rows");
-        const sent_rows sent = send_rows(*connection_, rule_, rows, step, moment_, /*unread=*/1);
-        const refusal refused = sent.refused();
-        connection_->send(refused ? take_back : keep);
-        connection_->sync();
-        connection_->answer();
-        connection_->read_sync();
-        connection_->end_pipeline();
-        if (!sent.failed) return refused;
-        // The pipeline has passed over what came after the failure.
-        return take_back_or_throw(*sent.failed);
+        const sent_rows sent =
+            send_all_rows(*connection_, rule_, rows, step, moment_, call_, late_);
+        return sent.failed ? take_back_or_throw(*sent.failed) : sent.refused();
     }
 
     refusal load(std::span<const business> rows) override {
         if (rule_ != conflict_rule::none || rows.empty()) return insert_all(rows, 1);
-        connection_->execute("SAVEPOINT rows");
         try {
-            const refusal refused = copy_rows(*connection_, rows, moment_);
-            connection_->execute(refused ? take_back : keep);
-            return refused;
+            return copy_rows(*connection_, rows, moment_, call_, late_);
         } catch (const pg_failure& failure) {
             return take_back_or_throw(failure);
         }
@@ -103,12 +89,15 @@ private:
 
     refusal take_back_or_throw(const pg_failure& failure) {
         if (!failure.is_refusal()) throw pg_failure(failure);
-        connection_->execute(take_back);
+        connection_->execute(call_.take_back);
         return failure.what();
     }
 
     pg_pool::lease connection_;
     const conflict_rule rule_;
+    const pg_bracket call_{
+        {"SAVEPOINT rows"}, "RELEASE SAVEPOINT rows", "ROLLBACK TO SAVEPOINT rows"};
+    bool late_;  // of send_all_rows() and copy_rows()
     bool ended_ = false;
     const pg_time moment_;  // the created_at of all its rows, which no other has
 };
