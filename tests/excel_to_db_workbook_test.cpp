@@ -10,6 +10,7 @@
 #include "support/support.hpp"
 #include "workbook/cell_text.hpp"
 #include "workbook/limits.hpp"
+#include "workbook/open_workbook.hpp"
 #include "workbook/styles.hpp"
 #include "workbook/text_pool.hpp"
 
@@ -424,7 +425,45 @@ TEST_CASE("depth, tokens, rows, columns and row sizes are bounded") {
                          "KiB of text in row 1"));
 }
 
-// ---- 5. the pool behind the shared strings ----
+// ---- 5. reading ahead ----
+
+TEST_CASE("a workbook that is closed before its end leaves nothing behind") {
+    const test::temporary_folder folder;
+    std::string rows;
+    for (int i = 0; i < 20'000; ++i) rows += "<row/>";  // more than are read ahead
+    test::write_zip(folder / "book.xlsx", one_sheet(rows));
+    runnel::run([&] {
+        const auto alone = [] { return runnel::num_goroutine() == 1; };
+        REQUIRE(test::eventually(alone));  // those of other tests have left their stacks
+        sheet_row row;
+        {
+            const auto source =
+                open_workbook(runnel::background(), folder / "book.xlsx", {}, workbook_limits());
+            CHECK(source->next(row));
+            CHECK(runnel::num_goroutine() == 2);
+        }
+        CHECK(row.number() == 1);
+        CHECK(test::eventually(alone));
+    });
+}
+
+TEST_CASE("the rows above a damage come before it") {
+    const test::temporary_folder folder;
+    std::string rows;
+    for (int i = 0; i < 1'000; ++i) rows += "<row/>";
+    test::write_zip(folder / "book.xlsx", one_sheet(rows + "<row r=\"5\"/>"));
+    const auto source =
+        open_workbook(runnel::background(), folder / "book.xlsx", {}, workbook_limits());
+    sheet_row row;
+    std::uint32_t seen = 0;
+    const std::string fault = test::message_of([&] {
+        while (source->next(row)) seen = row.number();
+    });
+    CHECK(fault == "is damaged: row 5 follows row 1000");
+    CHECK(seen == 1'000);
+}
+
+// ---- 6. the pool behind the shared strings ----
 
 TEST_CASE("a text pool gives back what it was given, in memory and from its file") {
     for (const std::size_t bound :

@@ -63,6 +63,7 @@ std::optional<row_fault> fault_of_cell(const sheet_row& row, std::size_t column)
                              fmt::format("cell {} is longer than a cell may be", cell())};
         case cell_kind::empty:
         case cell_kind::text:
+        case cell_kind::shared:
             break;
     }
     if (row.text(column).find('\0') != std::string_view::npos) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "workbook/cell_text.hpp"
+#include "workbook/read_ahead.hpp"
 #include "workbook/relationships.hpp"
 #include "workbook/shared_strings.hpp"
 #include "workbook/sheet_choice.hpp"
@@ -137,22 +138,45 @@ public:
         }
 
         for (const auto& [id, target] : parts) {
-            if (target.role == "sharedStrings") strings_.read(ctx, zip_, target.part);
             if (target.role == "styles") styles_ = cell_styles(zip_, target.part);
         }
-        reader_.emplace(zip_.open(part->second.part), strings_, styles_, book.from_1904, limits);
+        // The rows are parsed meanwhile.
+        reader_.emplace(zip_.open(part->second.part), styles_, book.from_1904, limits);
+        rows_.emplace(*reader_);
+        for (const auto& [id, target] : parts) {
+            if (target.role == "sharedStrings") strings_.read(ctx, zip_, target.part);
+        }
     }
 
     const std::string& sheet_name() const override { return name_; }
-    bool next(sheet_row& row) override { return reader_->next(row); }
-    double fraction_read() const override { return reader_->fraction_read(); }
+    bool next(sheet_row& row) override {
+        if (!rows_->next(row)) return false;
+        fill_in_strings(row);
+        return true;
+    }
+    double fraction_read() const override { return rows_->fraction_read(); }
 
 private:
+    void fill_in_strings(sheet_row& row) {
+        row.reserve(0, last_bytes_);
+        for (std::size_t column = 0; column < row.width(); ++column) {
+            if (row.kind(column) != cell_kind::shared) continue;
+            const std::size_t i = row.reference(column);
+            if (i >= strings_.size()) throw_no_such_string(row, column);
+            set_text(row, column, strings_.text(i), zip_.limits());
+        }
+        last_bytes_ = std::min(row.text_bytes(), reserved_bytes);
+    }
+
+    static constexpr std::size_t reserved_bytes = 1'000;
+
     zip_archive zip_;
     shared_strings strings_;
     cell_styles styles_;
     std::string name_;
     std::optional<sheet_reader> reader_;
+    std::optional<read_ahead> rows_;  // behind all that it uses
+    std::size_t last_bytes_ = 0;      // of the last row's texts: the next one's are as long
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ enum class cell_kind : std::uint8_t {
     no_value,   // a formula that was saved without its result
     malformed,  // text() is not what the cell's type promises
     too_long,   // text() is the beginning
+    shared,     // a shared string, by number: only on the way to who reads the workbook
 };
 
 /// A row as it stands in the file: its number (the first is 1) and its cells up to the last one
@@ -44,6 +45,9 @@ public:
 
     std::size_t text_bytes() const { return text_.size(); }
 
+    /// Of a shared string.
+    std::uint32_t reference(std::size_t column) const { return cells_[column].offset; }
+
     /// Sets one cell; columns that were skipped become empty cells. The last value of a cell that
     /// a file gives twice stands.
     void set(std::size_t column, cell_kind kind, std::string_view text) {
@@ -51,6 +55,16 @@ public:
         cells_[column] = {static_cast<std::uint32_t>(text_.size()),
                           static_cast<std::uint32_t>(text.size()), kind};
         text_.append(text);
+    }
+    void refer(std::size_t column, std::uint32_t shared_string) {
+        if (column >= cells_.size()) cells_.resize(column + 1);
+        cells_[column] = {shared_string, 0, cell_kind::shared};
+    }
+
+    /// Makes room for so much.
+    void reserve(std::size_t columns, std::size_t text_bytes) {
+        cells_.reserve(columns);
+        text_.reserve(text_bytes);
     }
 
 private:

@@ -6,6 +6,7 @@
 //       <c r="A2" t="s" s="1"><v>0</v></c> <c r="B2" t="inlineStr"><is><t>…</t></is></c>
 #include "workbook/sheet_reader.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -18,6 +19,8 @@ namespace excel_to_db {
 namespace {
 
 constexpr std::size_t shown_of_too_long = 80;
+// After a wide row the others do not get room for as much.
+constexpr std::size_t reserved_columns = 64;
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
     std::uint64_t value = 0;
@@ -45,10 +48,27 @@ std::string iso_date_text(std::string_view text) {
 
 }  // namespace
 
-sheet_reader::sheet_reader(zip_entry part, shared_strings& strings, const cell_styles& styles,
-                           bool dates_from_1904, const workbook_limits& limits)
-    : strings_(strings),
-      styles_(styles),
+void set_cell(sheet_row& row, std::size_t column, cell_kind kind, std::string_view text,
+              const workbook_limits& limits) {
+    if (row.text_bytes() + text.size() > limits.row_bytes) {
+        throw workbook_error("holds more than " + std::to_string(limits.row_bytes >> 10) +
+                             " KiB of text in row " + std::to_string(row.number()));
+    }
+    row.set(column, kind, text);
+}
+
+void set_text(sheet_row& row, std::size_t column, std::string_view text,
+              const workbook_limits& limits) {
+    if (text.size() > limits.cell_characters && utf16_length(text) > limits.cell_characters) {
+        set_cell(row, column, cell_kind::too_long, beginning(text, shown_of_too_long), limits);
+    } else {
+        set_cell(row, column, text.empty() ? cell_kind::empty : cell_kind::text, text, limits);
+    }
+}
+
+sheet_reader::sheet_reader(zip_entry part, const cell_styles& styles, bool dates_from_1904,
+                           const workbook_limits& limits)
+    : styles_(styles),
       from_1904_(dates_from_1904),
       limits_(limits),
       parser_(std::move(part), *this, limits) {}
@@ -58,6 +78,7 @@ bool sheet_reader::next(sheet_row& row) {
         if (!parser_.parse_some() && !row_ready_) return false;
     }
     row_ready_ = false;
+    last_width_ = row_.width();
     row = std::move(row_);
     return true;
 }
@@ -121,6 +142,7 @@ void sheet_reader::start_row(const xml_attributes& attributes) {
     }
     last_number_ = static_cast<std::uint32_t>(number);
     row_ = sheet_row(last_number_);
+    row_.reserve(std::min(last_width_, reserved_columns), 0);
     next_column_ = 0;
     in_row_ = true;
 }
@@ -160,7 +182,7 @@ void sheet_reader::end_cell() {
     in_cell_ = false;
     // Only a text may be empty and yet a value: the result of ="".
     if (!has_value_ || (type_ != cell_type::text && is_blank(value_))) {
-        set_cell(has_formula_ ? cell_kind::no_value : cell_kind::empty, {});
+        set(has_formula_ ? cell_kind::no_value : cell_kind::empty, {});
         return;
     }
     switch (type_) {
@@ -172,22 +194,22 @@ void sheet_reader::end_cell() {
             break;
         case cell_type::text:
             unescape(value_);
-            set_text(value_);
+            set_text(row_, column_, value_, limits_);
             break;
         case cell_type::boolean:
             if (value_ == "1" || value_ == "true") {
-                set_cell(cell_kind::text, "TRUE");
+                set(cell_kind::text, "TRUE");
             } else if (value_ == "0" || value_ == "false") {
-                set_cell(cell_kind::text, "FALSE");
+                set(cell_kind::text, "FALSE");
             } else {
-                set_cell(cell_kind::malformed, beginning(value_, shown_of_too_long));
+                set(cell_kind::malformed, beginning(value_, shown_of_too_long));
             }
             break;
         case cell_type::error:
-            set_cell(cell_kind::error, beginning(value_, shown_of_too_long));
+            set(cell_kind::error, beginning(value_, shown_of_too_long));
             break;
         case cell_type::date:
-            set_text(iso_date_text(value_));
+            set_text(row_, column_, iso_date_text(value_), limits_);
             break;
     }
 }
@@ -197,35 +219,21 @@ void sheet_reader::set_number() {
     const auto text =
         look == number_look::number ? number_text(value_) : date_text(value_, look, from_1904_);
     if (text) {
-        set_cell(cell_kind::text, *text);
+        set(cell_kind::text, *text);
     } else {
-        set_cell(cell_kind::malformed, beginning(value_, shown_of_too_long));
+        set(cell_kind::malformed, beginning(value_, shown_of_too_long));
     }
 }
 
 void sheet_reader::set_shared() {
     const auto index = whole_number(value_);
-    if (!index || *index >= strings_.size()) {
-        throw workbook_error("is damaged: cell " + column_name(column_) +
-                             std::to_string(last_number_) + " refers to a text that is not there");
-    }
-    set_text(strings_.text(static_cast<std::size_t>(*index)));
+    if (!index || *index >= limits_.shared_strings) throw_no_such_string(row_, column_);
+    row_.refer(column_, static_cast<std::uint32_t>(*index));
 }
 
-void sheet_reader::set_text(std::string_view text) {
-    if (text.size() > limits_.cell_characters && utf16_length(text) > limits_.cell_characters) {
-        set_cell(cell_kind::too_long, beginning(text, shown_of_too_long));
-    } else {
-        set_cell(text.empty() ? cell_kind::empty : cell_kind::text, text);
-    }
-}
-
-void sheet_reader::set_cell(cell_kind kind, std::string_view text) {
-    if (row_.text_bytes() + text.size() > limits_.row_bytes) {
-        throw workbook_error("holds more than " + std::to_string(limits_.row_bytes >> 10) +
-                             " KiB of text in row " + std::to_string(last_number_));
-    }
-    row_.set(column_, kind, text);
+void throw_no_such_string(const sheet_row& row, std::size_t column) {
+    throw workbook_error("is damaged: cell " + column_name(column) + std::to_string(row.number()) +
+                         " refers to a text that is not there");
 }
 
 }  // namespace excel_to_db

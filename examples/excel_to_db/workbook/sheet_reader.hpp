@@ -8,19 +8,28 @@
 
 #include "workbook/limits.hpp"
 #include "workbook/row.hpp"
-#include "workbook/shared_strings.hpp"
 #include "workbook/styles.hpp"
 #include "workbook/xml_parser.hpp"
 
 namespace excel_to_db {
 
+/// Sets a cell within the limits of a row, or throws `workbook_error`.
+void set_cell(sheet_row& row, std::size_t column, cell_kind kind, std::string_view text,
+              const workbook_limits& limits);
+/// The same with a text, which may be empty, or too long for a cell.
+void set_text(sheet_row& row, std::size_t column, std::string_view text,
+              const workbook_limits& limits);
+
+/// A shared string that the workbook does not have.
+[[noreturn]] void throw_no_such_string(const sheet_row& row, std::size_t column);
+
 /// Parses a worksheet and pauses the parser after every row, so that no file, however it is
-/// built, makes it hold more than one.
+/// built, makes it hold more than one. Shared strings it leaves as references.
 class sheet_reader final : private xml_handler {
 public:
-    /// `strings` and `styles` must outlive the reader.
-    sheet_reader(zip_entry part, shared_strings& strings, const cell_styles& styles,
-                 bool dates_from_1904, const workbook_limits& limits);
+    /// `styles` must outlive the reader.
+    sheet_reader(zip_entry part, const cell_styles& styles, bool dates_from_1904,
+                 const workbook_limits& limits);
 
     bool next(sheet_row& row);
     double fraction_read() const { return parser_.fraction_read(); }
@@ -35,18 +44,19 @@ private:
     void start_row(const xml_attributes& attributes);
     void start_cell(const xml_attributes& attributes);
     void end_cell();
-    void set_cell(cell_kind kind, std::string_view text);
-    void set_text(std::string_view text);
+    void set(cell_kind kind, std::string_view text) {
+        set_cell(row_, column_, kind, text, limits_);
+    }
     void set_number();
     void set_shared();
 
-    shared_strings& strings_;
     const cell_styles& styles_;
     const bool from_1904_;
     const workbook_limits limits_;
 
     sheet_row row_;
     bool row_ready_ = false;
+    std::size_t last_width_ = 0;
     std::uint32_t last_number_ = 0;
 
     std::size_t column_ = 0;       // of the present cell

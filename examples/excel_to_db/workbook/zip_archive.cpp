@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <mutex>
 #include <runnel/blocking.hpp>
 #include <utility>
 
@@ -98,6 +99,7 @@ void zip_entry::close_file::operator()(zip_file* file) const { zip_fclose(file);
 
 zip_entry::zip_entry(zip_archive& archive, std::string name, std::uint64_t index)
     : archive_(&archive), name_(std::move(name)) {
+    const std::lock_guard lock(archive.in_libzip_);
     zip_stat_t info;
     zip_stat_init(&info);
     if (zip_stat_index(archive.archive_.get(), index, 0, &info) != 0) {
@@ -118,7 +120,11 @@ zip_entry::zip_entry(zip_archive& archive, std::string name, std::uint64_t index
 }
 
 zip_entry::zip_entry(zip_entry&&) noexcept = default;
-zip_entry::~zip_entry() = default;
+zip_entry::~zip_entry() {
+    if (!file_) return;
+    const std::lock_guard lock(archive_->in_libzip_);
+    file_.reset();
+}
 
 std::size_t zip_entry::read(std::span<char> out) {
     if (ended_ || out.empty()) return 0;
@@ -177,7 +183,10 @@ std::size_t zip_entry::read_deflated(std::span<char> out) {
 }
 
 std::size_t zip_entry::read_raw(std::span<char> out) {
-    const zip_int64_t got = zip_fread(file_.get(), out.data(), out.size());
+    const zip_int64_t got = [&] {
+        const std::lock_guard lock(archive_->in_libzip_);
+        return zip_fread(file_.get(), out.data(), out.size());
+    }();
     if (got < 0) throw workbook_error("is damaged: " + name_ + " cannot be read");
     consumed_ += static_cast<std::uint64_t>(got);
     return static_cast<std::size_t>(got);
@@ -186,8 +195,7 @@ std::size_t zip_entry::read_raw(std::span<char> out) {
 void zip_entry::count(std::size_t produced) {
     const workbook_limits& limits = archive_->limits_;
     produced_ += produced;
-    archive_->inflated_ += produced;
-    if (archive_->inflated_ > limits.inflated_bytes) {
+    if (archive_->inflated_.fetch_add(produced) + produced > limits.inflated_bytes) {
         throw workbook_too_large("inflates to more than " +
                                  std::to_string(limits.inflated_bytes >> 20) + " MiB");
     }

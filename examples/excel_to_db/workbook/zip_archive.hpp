@@ -5,10 +5,12 @@
 //   because only then can the bytes that went in and came out be counted as they pass.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <runnel/mutex.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +25,8 @@ namespace excel_to_db {
 
 class zip_archive;
 
-/// One entry being read from its beginning to its end, once. Refers to its archive.
+/// One entry being read from its beginning to its end, once. Refers to its archive. Used by one goroutine at a time;
+/// several entries of an archive may be used at once.
 class zip_entry {
 public:
     zip_entry(zip_entry&&) noexcept;
@@ -87,7 +90,8 @@ private:
     workbook_limits limits_;
     std::unique_ptr<zip, discard> archive_;
     std::unordered_map<std::string, std::uint64_t> index_;
-    std::uint64_t inflated_ = 0;  // by all entries together
+    runnel::mutex in_libzip_;                 // its entries share the file, and its place in it
+    std::atomic<std::uint64_t> inflated_{0};  // by all entries together
 };
 
 }  // namespace excel_to_db
