@@ -120,10 +120,11 @@ TEST_CASE("each method imports by TLS, whether the certificate is verified or no
 TEST_CASE("a server that does not prove who it is, is told in one line") {
     const test::temporary_folder folder;
     const std::string other = (folder / "other.crt").string();
-    const std::string command =
+    std::string command =
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        "-subj /CN=localhost -keyout " +
-        (folder / "other.key").string() + " -out " + other + " 2> /dev/null";
+        "-subj /CN=localhost -keyout ";
+    command.append((folder / "other.key").string()).append(" -out ").append(other);
+    command += " 2> /dev/null";
     REQUIRE(std::system(command.c_str()) == 0);
     CHECK(complaint(verified(own_root())).empty());
     CHECK_THAT(complaint(verified(other)), Catch::Contains("certificate verify failed"));
@@ -141,8 +142,9 @@ TEST_CASE("a server that offers no TLS is told in one line") {
         ~switched_off() { set("RESET ssl"); }
         static void set(const std::string& what) {
             // The socket in the folder knows no TLS in any case.
-            pg_connection connection = connect(
-                "postgres://postgres@/postgres?host=" + server_folder() + "&port=" + server_port());
+            std::string url = "postgres://postgres@/postgres?host=";
+            url.append(server_folder()).append("&port=").append(server_port());
+            pg_connection connection = connect(url);
             connection.execute(("ALTER SYSTEM " + what).c_str());
             connection.execute("SELECT pg_reload_conf()");
         }
@@ -193,8 +195,8 @@ TEST_CASE("a server that falls silent while TLS is being agreed upon blocks nobo
     const test::procs one(1);
     runnel::run([&] {
         auto silent = runnel::net::listen("127.0.0.1:0");
-        const std::string url =
-            "postgres://a@" + silent.local_endpoint().to_string() + "/a?sslmode=require";
+        std::string url = "postgres://a@";
+        url.append(silent.local_endpoint().to_string()).append("/a?sslmode=require");
         auto ctx = runnel::with_cancel(runnel::background());
         std::atomic<std::size_t> told{0};
         runnel::wait_group clients;
@@ -254,8 +256,9 @@ public:
             ::getsockname(listening_, any, &size) != 0) {
             throw std::runtime_error("no address to listen on");
         }
-        url_ = "postgres://postgres@localhost:" + std::to_string(ntohs(address.sin_port)) +
-               "/postgres?hostaddr=127.0.0.1&sslmode=require";
+        url_ = "postgres://postgres@localhost:";
+        url_.append(std::to_string(ntohs(address.sin_port)));
+        url_ += "/postgres?hostaddr=127.0.0.1&sslmode=require";
         thread_ = std::thread([this] { serve(); });
     }
     large_records(const large_records&) = delete;
