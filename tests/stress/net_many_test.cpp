@@ -76,7 +76,7 @@ struct inventory {
 // ---- 1. the clients, a process ----
 
 std::string message(int client, int round) {
-    std::string text = "client " + std::to_string(client) + ", round " + std::to_string(round);
+    std::string text = std::to_string(client) + " in round " + std::to_string(round);
     text.resize(message_size, '.');
     return text;
 }
@@ -192,10 +192,11 @@ TEST_CASE("ten thousand connections are open at once, and each is echoed", "[str
         serving.go([&] { serve(l, t); });
         const std::string address = l.local_endpoint().to_string();
         const test::process_result clients = runnel::blocking([&] {
-            return test::run_scenario("clients",
-                                      {"RUNNEL_TEST_ADDRESS=" + address,
-                                       "RUNNEL_TEST_CONNECTIONS=" + std::to_string(connections),
-                                       "RUNNEL_MAXPROCS=" + std::to_string(runnel::max_procs())});
+            return test::run_scenario(
+                "clients",
+                {"RUNNEL_TEST_ADDRESS=" + address,
+                 std::string("RUNNEL_TEST_CONNECTIONS=").append(std::to_string(connections)),
+                 std::string("RUNNEL_MAXPROCS=").append(std::to_string(runnel::max_procs()))});
         });
         l.close();
         serving.wait();
