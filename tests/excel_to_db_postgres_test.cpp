@@ -631,10 +631,9 @@ TEST_CASE("a farewell is a loss whatever was asked, even if the connection stays
         runnel::wait_group server;
         server.go([&] { take_leave(listener); });
         {
-            pg_connection connection(
-                runnel::background(),
-                "postgres://a@" + listener.local_endpoint().to_string() + "/a?sslmode=disable",
-                "test", 20s);
+            std::string url = "postgres://a@";
+            url.append(listener.local_endpoint().to_string()).append("/a?sslmode=disable");
+            pg_connection connection(runnel::background(), url, "test", 20s);
             CHECK_THROWS_AS(connection.execute("SELECT 1"), pg_lost);
             CHECK_THROWS_AS(connection.begin_copy("COPY businesses FROM STDIN"), pg_lost);
         }
