@@ -26,9 +26,10 @@ TEST_CASE("each notify_one wakes exactly one, and without a waiter it is lost", 
         runnel::condition_variable cv;
         auto running = runnel::make_chan<bool>(count);
         auto awake = runnel::make_chan<bool>(count);
+        runnel::wait_group wg;  // each unlocks the mutex after it has told that it is awake
         cv.notify_one();
         for (int i = 0; i < count; ++i) {
-            runnel::go([&, running, awake] {
+            wg.go([&, running, awake] {
                 std::unique_lock held(m);
                 running.send(true);
                 cv.wait(held);
@@ -49,6 +50,7 @@ TEST_CASE("each notify_one wakes exactly one, and without a waiter it is lost", 
                               "the rest");
         }
         cv.notify_one();
+        wg.wait();
     });
     expected.verify();
 }
@@ -62,8 +64,9 @@ TEST_CASE("waiters are woken generation by generation, in the order in which the
         runnel::condition_variable cv;
         auto running = runnel::make_chan<bool>(static_cast<std::size_t>(count));
         auto awake = runnel::make_chan<int>(static_cast<std::size_t>(count));
+        runnel::wait_group wg;  // each unlocks the mutex after it has told that it is awake
         for (int i = 0; i < count; ++i) {
-            runnel::go([&, running, awake, i] {
+            wg.go([&, running, awake, i] {
                 std::unique_lock held(m);
                 running.send(true);
                 cv.wait(held);
@@ -78,6 +81,7 @@ TEST_CASE("waiters are woken generation by generation, in the order in which the
             cv.notify_one();
         }
         expected.check_eq(awake.recv().value_or(-1), count - 1, "the last");
+        wg.wait();
     });
     expected.verify();
 }
