@@ -29,7 +29,8 @@ using runnel::clock;
 
 std::size_t number(std::size_t n) {
     // g++'s thread sanitizer knows 8128 fibers, and no more than that.
-    return test::under_tsan ? 2'000 : test::under_asan ? n / 20 : n;
+    if (test::under_tsan) return 2'000;
+    return test::under_asan ? n / 20 : static_cast<std::size_t>(test::scale(static_cast<int>(n)));
 }
 
 // glibc keeps what the heap of each thread once held, and a list of a hundred thousand goroutines, made on whichever
