@@ -974,6 +974,13 @@ TEST_CASE("a channel carries hostile, nested and odd types", "[chan][element]") 
     const auto h = make_chan<hostile>(1);
     h.send(hostile{3});
     CHECK(h.recv()->value == 3);
+    h.send(hostile{4});
+    CHECK(h.try_recv()->value == 4);
+    h.send(hostile{5});
+    const auto kept = h.recv_for(1s);
+    CHECK(kept->value == 5);
+    h.send(hostile{6});
+    CHECK(h.begin()->value == 6);
 
     const auto o = make_chan<std::optional<int>>(2);
     o.send(std::nullopt);

@@ -16,6 +16,7 @@
 #include <exception>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -90,11 +91,12 @@ public:
     explicit operator bool() const noexcept { return status_ == op_status::ok; }
     bool has_value() const noexcept { return status_ == op_status::ok; }
 
+    /// The value. Without one the behaviour is undefined, as std::optional's.
     T& operator*() & noexcept { return *value_; }
     const T& operator*() const& noexcept { return *value_; }
     T&& operator*() && noexcept { return *std::move(value_); }
-    T* operator->() noexcept { return &*value_; }
-    const T* operator->() const noexcept { return &*value_; }
+    T* operator->() noexcept { return std::addressof(*value_); }
+    const T* operator->() const noexcept { return std::addressof(*value_); }
 
     /// Throws std::bad_optional_access if there is none.
     T& value() & { return value_.value(); }
@@ -204,11 +206,12 @@ template <class Derived, class T>
 class send_half {
 public:
     /// Sends `value`, parking while nobody receives and there is no room.
-    /// Errors      closed_channel (`send on closed channel`) if closed before or while parked.
+    /// Errors      closed_channel (`send on closed channel`) if closed before or while parked; what T's copy or move
+    ///             throws; std::bad_alloc on an unbounded channel. The value is not sent then.
     ///             On a nil channel it parks for ever.
     /// Visibility  what precedes send happens before the receive that yields the value is complete.
     /// Threads     any number at once.
-    /// Cost        O(1), no allocation.
+    /// Cost        O(1); no allocation but on an unbounded channel: one for each 2 KiB of values that wait.
     /// Go          `ch <- v`
     void send(T&& value) const {
         if (RUNNEL_UNLIKELY(core() == nullptr)) wait_for_ever(wait_reason::chan_send_nil);
@@ -310,7 +313,7 @@ public:
     }
 
     /// Sends unless the context is done first: `ok`, `canceled` or `timeout` as ctx.err() says. A
-    /// context that is already done wins over a ready channel. Errors as send.
+    /// context that is already done wins over a ready channel. Errors as send, and what ctx.done() throws.
     template <context_like C>
     op_status send(const C& ctx, T&& value) const {
         return send_with(ctx, value);
@@ -335,7 +338,8 @@ public:
     /// Visibility  what precedes close happens before a receive that returns because of it.
     /// Cost        O(waiters). Go  `close(ch)`
     void close() const { close_with(nullptr); }
-    /// Closes it with an error: once drained, every receive throws it instead of reporting closed.
+    /// Closes it with an error: once drained, every receive throws it instead of reporting closed. A null pointer is no
+    /// error: as close(). All else as there.
     void close(std::exception_ptr error) const { close_with(std::move(error)); }
 
     /// How many values are buffered; 0 for nil. Out of date as soon as it is known. Go  `len(ch)`
@@ -398,7 +402,7 @@ public:
     explicit recv_iterator(const chan_handle<T>& channel) : channel_(channel) { ++*this; }
 
     T& operator*() const noexcept { return *value_; }
-    T* operator->() const noexcept { return &*value_; }
+    T* operator->() const noexcept { return std::addressof(*value_); }
     recv_iterator& operator++();
     void operator++(int) { ++*this; }
     friend bool operator==(const recv_iterator& a, std::default_sentinel_t) noexcept {
@@ -430,7 +434,8 @@ class recv_half {
 public:
     /// Receives the next value, parking until there is one; nullopt once the channel is closed and
     /// drained. On a nil channel it parks for ever.
-    /// Errors      what the channel was closed with, if anything.
+    /// Errors      what the channel was closed with, if anything. What T's move throws: nothing was received then, and
+    ///             the value stays.
     /// Visibility  what precedes the send happens before this returns; for an unbuffered channel,
     ///             this happens before the send returns.
     /// Threads     any number at once; parked ones are served in the order of their arrival.
@@ -445,7 +450,9 @@ public:
         return value;
     }
 
-    /// Receives into `value`: false, and nothing assigned, once closed and drained. Go  `v = <-ch`
+    /// Receives into `value`: false, and nothing assigned, once closed and drained. All else as recv.
+    /// Errors      those of recv, and what T's assignment throws: the value stays in the channel then.
+    /// Go          `v = <-ch`
     bool operator>>(T& value) const
         requires std::is_move_assignable_v<T>
     {
@@ -455,20 +462,21 @@ public:
         return false;
     }
 
-    /// Receives into something that T converts to.
+    /// Receives into something that T converts to. If that assignment throws the value is lost.
     template <class U>
         requires(!std::is_same_v<U, T> && std::is_assignable_v<U&, T &&>)
     bool operator>>(U& target) const {
         std::optional<T> value = recv();
         if (!value) return false;
-        target = std::move(*value);
+        static_cast<void>(target = std::move(*value));
         return true;
     }
     template <class U>
         requires(!std::is_same_v<U, T> && !std::is_assignable_v<U&, T &&>)
     RUNNEL_MISTAKE(the_variable_cannot_take_what_the_channel_carries, operator>>(U&) const);
 
-    /// Receives if that needs no parking: a value, `would_block` or `closed`.
+    /// Receives if that needs no parking: a value, `would_block` or `closed`. A nil channel would block.
+    /// Errors      as recv. Visibility, threads, cost likewise.
     /// Go          `select { case v := <-ch: default: }`
     recv_result<T> try_recv() const {
         recv_result<T> result = op_status::would_block;
@@ -476,7 +484,9 @@ public:
         return result;
     }
 
-    /// Receives within `d`: a value, `timeout` or `closed`. A duration of zero or less tries once.
+    /// Receives within `d`: a value, `timeout` or `closed`. Never early; a duration of zero or less tries once. On a nil
+    /// channel the time passes.
+    /// Errors      as recv. Visibility, threads, cost likewise.
     template <class Rep, class Period>
     recv_result<T> recv_for(std::chrono::duration<Rep, Period> d) const {
         return recv_until_point(deadline_after(to_duration(d)));
@@ -488,6 +498,7 @@ public:
 
     /// Receives unless the context is done first: a value, `closed`, or `canceled` or `timeout` as
     /// ctx.err() says. A context that is already done wins over a ready channel.
+    /// Errors      as recv, and what ctx.done() throws. Visibility, threads, cost likewise.
     template <context_like C>
     recv_result<T> recv(const C& ctx) const {
         recv_result<T> result = status_of(ctx);
@@ -501,7 +512,10 @@ public:
     std::size_t len() const noexcept { return core() != nullptr ? core()->len() : 0; }
     std::size_t cap() const noexcept { return core() != nullptr ? core()->cap() : 0; }
 
-    /// `for (T& v : ch)`: receives until the channel is closed and drained. Go  `for v := range ch`
+    /// `for (T& v : ch)`: receives until the channel is closed and drained. The first value is received here, the others
+    /// by ++ of the iterator; each is destroyed before the next one is received. A nil channel parks for ever.
+    /// Errors      as recv, here and from ++. Visibility, threads, cost likewise; an iterator is one goroutine's.
+    /// Go          `for v := range ch`
     recv_iterator<T> begin() const {
         if (RUNNEL_UNLIKELY(core() == nullptr)) wait_for_ever(wait_reason::chan_receive_nil);
         return recv_iterator<T>(chan_access::handle(self()));
@@ -649,13 +663,15 @@ private:
 };
 
 /// Makes a channel with room for `capacity` values; 0 makes it unbuffered.
-/// Errors   std::length_error (`makechan: size out of range`) before anything is allocated.
+/// Errors   std::length_error (`makechan: size out of range`) before anything is allocated; std::bad_alloc.
 /// Cost     one allocation. Go  `make(chan T, n)`
 template <channel_value T>
 chan<T> make_chan(std::size_t capacity = 0) {
     return detail::chan_access::adopt<chan<T>>(detail::chan_core<T>::make(capacity, false));
 }
-/// A channel whose buffer grows as needed: send never parks.
+/// A channel whose buffer grows as needed: send never parks, but may throw std::bad_alloc.
+/// Errors   std::bad_alloc.
+/// Cost     one allocation; later one for each 2 KiB of values, given back as they are received.
 template <channel_value T>
 chan<T> make_chan(unbounded_t) {
     return detail::chan_access::adopt<chan<T>>(detail::chan_core<T>::make(0, true));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <runnel/detail/local_values.hpp>
 #include <runnel/detail/park.hpp>
@@ -38,7 +39,7 @@ public:
         return make(g);
     }
     T& operator*() const { return get(); }
-    T* operator->() const { return &get(); }
+    T* operator->() const { return std::addressof(get()); }
 
 private:
     T& make(detail::goroutine* g) const {
