@@ -59,7 +59,8 @@ RUNNEL_NOINLINE recv_chan<unit> any_of_done(const Signals&... signals) {
     detail::source_place place;
     place.pc = __builtin_return_address(0);
     std::vector<select_case> cases;
-    const auto add = [&](const auto& signal) {
+    // Not used if there are no signals.
+    [[maybe_unused]] const auto add = [&](const auto& signal) {
         if (detail::may_be_done(signal)) cases.push_back(detail::case_of_done(signal));
     };
     (add(signals), ...);

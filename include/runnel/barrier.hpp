@@ -76,10 +76,10 @@ public:
     /// Waits until the phase of `token` is complete.
     void wait(arrival_token&& token) const noexcept { wait_for_end_of(token.phase_); }
 
-    /// wait(arrive()).
+    /// wait(arrive()). Errors as arrive: it does not wait then.
     void arrive_and_wait() { wait(arrive()); }
 
-    /// Arrives, and is expected no more in the phases that follow.
+    /// Arrives, and is expected no more in the phases that follow. All else as arrive.
     void arrive_and_drop() { static_cast<void>(arrive(1, 1)); }
 
 private:
@@ -123,7 +123,7 @@ std::uint64_t barrier<CompletionFunction>::arrive(std::ptrdiff_t n, std::ptrdiff
             ~at_end() { self.complete_phase(); }
         };
         const at_end whatever_happens{*this};
-        completion_();
+        static_cast<void>(completion_());
     }
     return phase;
 }

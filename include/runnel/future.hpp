@@ -104,9 +104,10 @@ private:
 
 }  // namespace detail
 
-/// The result of a goroutine started by async. Move-only; dropping it lets the goroutine run on.
+/// The result of a goroutine started by async. Move-only; dropping it, at once as well, lets the goroutine run on, and
+/// what it returns or throws is dropped.
 template <class T>
-class [[nodiscard]] future {
+class future {
 public:
     future() noexcept = default;
     future(future&& o) noexcept : state_(std::exchange(o.state_, nullptr)) {}
@@ -124,6 +125,8 @@ public:
 
     /// Waits for the goroutine and returns its result, or rethrows its exception. Once; then panic.
     /// A goroutine that called goexit has no result: panic.
+    /// Visibility  what the goroutine's function did happens before this returns, or throws.
+    /// Threads     one, while nobody else uses the future.
     T get() {
         detail::future_state<T>* s = checked();
         s->wait_until(detail::no_deadline);
@@ -138,8 +141,12 @@ public:
     }
 
     /// Waits until get() would not.
+    /// Errors      panic (`future has no result to give`) if the future is not valid(), here and below; never what the
+    ///             goroutine threw.
+    /// Visibility  as get, if the result is there.
+    /// Threads     any number at once, but with get or a move.
     void wait() const { checked()->wait_until(detail::no_deadline); }
-    /// True if the result is there within `d`.
+    /// True if the result is there within `d`; otherwise false, and never early. Zero or less looks once.
     template <class Rep, class Period>
     bool wait_for(std::chrono::duration<Rep, Period> d) const {
         return checked()->wait_until(detail::deadline_after(detail::to_duration(d)));
@@ -180,7 +187,11 @@ auto async_at(detail::source_place place, F&& function, Args&&... arguments)
     return result;
 }
 
-/// Starts `function` as a goroutine and returns its future result. Threads, cost: as go.
+/// Starts `function` as a goroutine and returns its future result: what it returns, or what leaves it, which is no panic.
+/// Errors      as go; nothing has started then.
+/// Visibility  as go.
+/// Threads     any number at once.
+/// Cost        as go, and an allocation.
 template <class F>
 auto async(F&& function, detail::source_place place = detail::source_place::here())
     -> future<std::invoke_result_t<std::decay_t<F>>> {

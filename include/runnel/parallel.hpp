@@ -275,7 +275,7 @@ T parallel_reduce(const context& ctx, R&& range, std::size_t n, T init, Op&& op,
             for (std::size_t k = 1; k < b.size; ++k) {
                 if (inner.err()) return;  // there is a failure, or the sum is not wanted any more
                 ++it;
-                sum = std::invoke(fold, std::move(sum), *it);
+                static_cast<void>(sum = std::invoke(fold, std::move(sum), *it));
             }
             b.sum.emplace(std::move(sum));
         },
@@ -283,7 +283,7 @@ T parallel_reduce(const context& ctx, R&& range, std::size_t n, T init, Op&& op,
     T sum = std::move(init);
     for (block& b : blocks) {
         if (!b.sum) throw std::system_error(ctx.cause(), "runnel::parallel_reduce");
-        sum = std::invoke(fold, std::move(sum), std::move(*b.sum));
+        static_cast<void>(sum = std::invoke(fold, std::move(sum), std::move(*b.sum)));
     }
     return sum;
 }

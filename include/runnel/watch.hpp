@@ -105,7 +105,7 @@ public:
 
     /// Errors  closed_channel (`set of closed watch`).
     void set(T value) {
-        update([&](T& current) { current = std::move(value); });
+        update([&](T& current) { static_cast<void>(current = std::move(value)); });
     }
     /// Calls `f` with the value, to be changed in place. It must not use the watch. If it throws nobody is told.
     /// Errors  as set.

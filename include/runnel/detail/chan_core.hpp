@@ -89,11 +89,11 @@ public:
     void assign(T&& value) {
         replaced_.emplace(std::move(*variable_));
         try {
-            *variable_ = std::move(value);
+            static_cast<void>(*variable_ = std::move(value));
         } catch (...) {
             // Nothing was received: the variable gets back what it held, if that can be.
             try {
-                *variable_ = std::move(*replaced_);
+                static_cast<void>(*variable_ = std::move(*replaced_));
             } catch (...) {  // NOLINT(bugprone-empty-catch): the first failure is the one to tell
             }
             throw;
@@ -497,7 +497,7 @@ private:
         if constexpr (std::is_move_assignable_v<T>) {
             if (assigns) {
                 if constexpr (receive_target<T>::plain) {
-                    *static_cast<T*>(slot) = std::move(value);
+                    static_cast<void>(*static_cast<T*>(slot) = std::move(value));
                 } else {
                     static_cast<receive_target<T>*>(slot)->assign(std::move(value));
                 }

@@ -545,7 +545,7 @@ public:
             ~at_end() { self.drop(); }
         };
         const at_end whatever_happens{*this};
-        (*function_)();
+        static_cast<void>((*function_)());
     }
     void drop() noexcept override { function_.reset(); }
 

@@ -223,22 +223,25 @@ inline scheduler& heir_of_timers() noexcept {
 
 // ---- 3. callables ----
 
-/// A decayed callable with its decayed arguments, called once.
+/// A decayed callable with its decayed arguments, called once. What it returns is dropped.
 template <class F, class... Args>
 struct task {
     F function;
     std::tuple<Args...> arguments;
 
     void operator()() {
-        std::apply([this](Args&... args) { std::invoke(std::move(function), std::move(args)...); },
-                   arguments);
+        std::apply(
+            [this](Args&... args) {
+                static_cast<void>(std::invoke(std::move(function), std::move(args)...));
+            },
+            arguments);
     }
 };
 
 template <class F>
 struct task<F> {
     F function;
-    void operator()() { std::invoke(std::move(function)); }
+    void operator()() { static_cast<void>(std::invoke(std::move(function))); }
 };
 
 /// The same, for its result.

@@ -251,7 +251,7 @@ public:
     template <class G>
     func_timer_of(scheduler& s, run_scope* scope, source_place place, G&& f)
         : func_timer(s, scope, place), function_(std::forward<G>(f)) {}
-    void call() override { function_(); }
+    void call() override { static_cast<void>(function_()); }
 
 private:
     F function_;
