@@ -1128,6 +1128,43 @@ TEST_CASE("values are converted into a send's case as into a parameter", "[selec
     CHECK_FALSE(can_send(shapes, static_cast<square*>(nullptr)));
 }
 
+/// Can be made of an optional of itself.
+struct of_optional {
+    int value = 0;
+    of_optional() = default;
+    of_optional(int v) : value(v) {}                                         // NOLINT: converts
+    of_optional(std::optional<of_optional> v) : value(v ? v->value : -1) {}  // NOLINT: likewise
+};
+int seen_by_function = 0;
+void see(of_optional v) { seen_by_function = v.value; }
+
+TEST_CASE("a handler of a type that an optional becomes gets what it says it takes", "[select]") {
+    const auto ch = make_chan<of_optional>(1);
+    int got = 0;
+    const auto feed = [&](int n) { ch.send(n); };
+    feed(1);
+    runnel::select(runnel::recv(ch, [&](of_optional v) { got = v.value; }));
+    CHECK(got == 1);
+    feed(2);
+    runnel::select(runnel::recv(ch, [&](const of_optional& v) mutable noexcept { got = v.value; }));
+    CHECK(got == 2);
+    feed(3);
+    runnel::select(runnel::recv(ch, [&](of_optional v, bool ok) { got = ok ? v.value : 0; }));
+    CHECK(got == 3);
+    feed(4);
+    runnel::select(runnel::recv(ch, [&](std::optional<of_optional> v) { got = v->value; }));
+    CHECK(got == 4);
+    feed(5);
+    runnel::select(runnel::recv(ch, see));
+    CHECK(seen_by_function == 5);
+    ch.close();
+    bool none = false;
+    runnel::select(runnel::recv(ch, [&](const std::optional<of_optional>& v) { none = !v; }));
+    CHECK(none);
+    runnel::select(runnel::recv(ch, [&](of_optional v) { got = v.value; }));
+    CHECK(got == 0);  // T{}, not what an empty optional becomes
+}
+
 TEST_CASE("what a handler returns is dropped", "[select]") {
     struct [[nodiscard]] result {};
     const auto ch = make_chan<int>(1);
@@ -1151,6 +1188,29 @@ TEST_CASE("a unit channel and one-way ends stand in selects", "[select]") {
     const runnel::send_chan<int> in = c;
     const runnel::recv_chan<int> out = c;
     CHECK(runnel::select(runnel::send(u)) == 0);
+    int sent = 0;
+    const auto count = [&] { ++sent; };
+    for (int i = 0; i < 5; ++i) {
+        CHECK(u.recv());
+        switch (i) {
+            case 0:
+                runnel::select(runnel::send(u, {}));
+                break;
+            case 1:
+                runnel::select(runnel::send(u, runnel::unit{}));
+                break;
+            case 2:
+                runnel::select(runnel::send(u, {}, count));
+                break;
+            case 3:
+                runnel::select(runnel::send(u, runnel::unit{}, count));
+                break;
+            default:
+                runnel::select(runnel::send(u, count));
+        }
+        CHECK(u.len() == 1);
+    }
+    CHECK(sent == 3);
     CHECK(runnel::select(runnel::send(runnel::send_chan<runnel::unit>(u)), runnel::send(in, 3)) ==
           1);
     int got = 0;

@@ -48,10 +48,37 @@ struct uncopyable_optional : std::optional<T> {
     uncopyable_optional(uncopyable_optional&&) = default;
 };
 
+template <class T>
+inline constexpr bool any_optional = false;
+template <class T>
+inline constexpr bool any_optional<std::optional<T>> = true;
+
+/// What a function takes first; of one that is a template, or overloaded, it cannot be said.
+template <class R, class A, class... Rest>
+std::type_identity<A> first_parameter(R (*)(A, Rest...));
+template <class R, class C, class A, class... Rest>
+std::type_identity<A> first_parameter(R (C::*)(A, Rest...));
+template <class R, class C, class A, class... Rest>
+std::type_identity<A> first_parameter(R (C::*)(A, Rest...) const);
+
+/// Of a handler that can be called with an optional: whether that is what it wants, and not a T made of it.
 template <class F, class T>
-concept takes_optional =
-    std::is_invocable_v<F&, std::optional<T>> && (!std::is_convertible_v<std::optional<T>, T> ||
-                                                  std::is_invocable_v<F&, uncopyable_optional<T>>);
+constexpr bool wants_optional() {
+    if constexpr (!std::is_convertible_v<std::optional<T>, T>) {
+        return true;
+    } else if constexpr (requires { first_parameter(&F::operator()); }) {
+        using parameter = decltype(first_parameter(&F::operator()));
+        return any_optional<std::remove_cvref_t<typename parameter::type>>;
+    } else if constexpr (requires(F f) { first_parameter(f); }) {
+        using parameter = decltype(first_parameter(std::declval<F>()));
+        return any_optional<std::remove_cvref_t<typename parameter::type>>;
+    } else {
+        return std::is_invocable_v<F&, uncopyable_optional<T>>;
+    }
+}
+
+template <class F, class T>
+concept takes_optional = std::is_invocable_v<F&, std::optional<T>> && wants_optional<F, T>();
 template <class F, class T>
 concept takes_value_and_ok = std::is_invocable_v<F&, T, bool>;
 template <class F, class T>
@@ -449,14 +476,20 @@ auto send(C&& channel, V&& value, Handler&& handler = {}) {
         std::forward<Handler>(handler));
 }
 /// chan<unit>: nothing to say but that it happened.
-template <detail::send_handle C, class Handler = detail::no_handler>
+template <detail::send_handle C, class Handler>
     requires std::is_same_v<detail::value_of<C>, unit> &&
              (!std::is_convertible_v<Handler &&, unit>) &&
              std::is_invocable_v<std::decay_t<Handler>&>
-auto send(C&& channel, Handler&& handler = {}) {
+auto send(C&& channel, Handler&& handler) {
     return detail::send_case<unit, unit, std::decay_t<Handler>>(
         detail::chan_access::handle(std::forward<C>(channel)), unit{},
         std::forward<Handler>(handler));
+}
+// Not a default of the one above: `send(ch, {})` is a value.
+template <detail::send_handle C>
+    requires std::is_same_v<detail::value_of<C>, unit>
+auto send(C&& channel) {
+    return send(std::forward<C>(channel), detail::no_handler());
 }
 RUNNEL_MISTAKE(send_takes_a_channel_or_its_sending_end_and_a_value_of_its_type, send(...));
 
@@ -546,9 +579,13 @@ private:
 /// several cases, in both directions. With no case it parks for ever.
 /// The handler runs after the select has committed, with no lock held: it may do anything, and its
 /// exceptions propagate.
-/// Errors   closed_channel if a send on a closed channel is chosen.
-/// Threads  any number at once. Cost  O(n log n) in the cases at the worst; no allocation.
-/// Go       select
+/// Errors      closed_channel if a send on a closed channel is chosen; what a channel was closed with if a receive that
+///             finds it closed is; what moving a value into or out of a channel throws, std::bad_alloc of an unbounded
+///             one: nothing has passed then, and no handler ran.
+/// Visibility  as the operation of the case that runs: see chan.
+/// Threads     any number at once.
+/// Cost        O(n log n) in the cases at the worst; no allocation.
+/// Go          select
 template <detail::any_select_case... Cases>
 std::size_t select(Cases&&... cases) {
     return detail::select_static(false, std::forward<Cases>(cases)...);
@@ -583,7 +620,11 @@ inline std::size_t select_dynamic(bool ordered, std::vector<select_case>& cases)
 
 }  // namespace detail
 
-/// A set known only at run time; may be used again and again. Cost: two allocations.
+/// A set known only at run time; may be used again and again. A case whose value was moved into it, and that has run,
+/// has no value any more: every later select of the set throws panic (`select: the value of this case has been sent`),
+/// whatever else is ready, before anything has happened. (Not if T is trivially copyable: then it is sent again.)
+/// Errors  those of select; std::bad_alloc; what copying a value throws that is sent each time. No case runs then.
+/// Cost    two allocations.
 inline std::size_t select(std::vector<select_case>& cases) {
     return detail::select_dynamic(false, cases);
 }
