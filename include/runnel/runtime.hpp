@@ -298,6 +298,10 @@ auto run_on(scheduler& s, F&& function, const run_options& options, source_place
 /// Exit     when main returns or exit() is called all goroutines end so, before static objects are
 ///          destroyed; what a thread of one's own or a function inside blocking() does goes on. (If a
 ///          thread other than main's calls exit(), statics made after the first goroutine go first.)
+/// Signals  the runtime's threads block all but a thread's own faults (SIGSEGV and its like). So a goroutine signals its
+///          process by kill(getpid(), signal), not by raise(); and a program that it starts by posix_spawn inherits
+///          that mask unless POSIX_SPAWN_SETSIGMASK says another. The child of a fork() gets the mask back that the
+///          thread had which started the first runtime; it may only exec or _exit.
 /// Threads  may be called again, from several threads at once, and from a goroutine.
 /// Go       func main
 template <class F>
@@ -367,7 +371,7 @@ public:
     }
     RUNNEL_MISTAKE(the_function_cannot_be_called_with_these_arguments, go(...));
 
-    /// As the functions of these names, of this runtime.
+    /// As the functions of these names, of this runtime. Threads, cost likewise.
     runtime_stats stats() const { return detail::stats_of(*scheduler_); }
     std::size_t num_goroutine() const noexcept { return scheduler_->goroutine_count(); }
     std::size_t max_procs() const noexcept { return scheduler_->max_procs(); }
@@ -394,6 +398,7 @@ private:
 
 /// How many goroutines of the current (or default) runtime run at once.
 /// Initially RUNNEL_MAXPROCS, else the processors that this process may use (affinity, cgroup quota).
+/// Threads  any number at once. Cost  one load; the first call may make the default runtime, without starting it.
 inline std::size_t max_procs() { return detail::passive_scheduler().max_procs(); }
 
 /// Sets it and returns the old value; works while goroutines run. Less than 1 changes nothing. Errors
@@ -409,10 +414,13 @@ std::size_t set_max_procs(N n) {
 /// The processors that this process may use. Go  runtime.NumCPU()
 inline std::size_t num_cpu() noexcept { return detail::usable_processors(); }
 
-/// Goroutines of the current (or default) runtime that exist now. Go  runtime.NumGoroutine()
+/// Goroutines of the current (or default) runtime that exist now; one counts until it has left its stack, a moment after
+/// its function has returned.
+/// Threads  any number at once. Cost  a few loads for each worker, no lock. Go  runtime.NumGoroutine()
 inline std::size_t num_goroutine() { return detail::passive_scheduler().goroutine_count(); }
 
 /// Figures of the current (or default) runtime.
+/// Threads  any number at once. Cost  some loads for each worker.
 inline runtime_stats stats() { return detail::stats_of(detail::passive_scheduler()); }
 
 }  // namespace v0

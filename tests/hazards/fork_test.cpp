@@ -1,5 +1,6 @@
 // tests/hazards/fork_test.cpp — a child of fork() has no runtime, and is told so instead of hanging.
 // SPDX-License-Identifier: BSL-1.0
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,6 +137,47 @@ CHILD_SCENARIO(child_of_a_fresh_process_runs) {
     ::waitpid(child, &status, 0);
     return WEXITSTATUS(status) + runnel::run([] { return 1; });
 }
+// What programs that are started by a fork have blocked, for a main thread that had blocked SIGUSR2 alone.
+void block_only(int signal) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    ::pthread_sigmask(SIG_SETMASK, &one, nullptr);
+}
+void become_one_that_shows_its_mask() {
+    ::execl("/bin/grep", "grep", "^SigBlk", "/proc/self/status", nullptr);
+}
+CHILD_SCENARIO(child_shows_its_mask) {
+    block_only(SIGUSR2);
+    return fork_in_a_goroutine(become_one_that_shows_its_mask);
+}
+CHILD_SCENARIO(child_of_blocking_shows_its_mask) {
+    block_only(SIGUSR2);
+    return runnel::run(
+        [] { return runnel::blocking([] { return forked(become_one_that_shows_its_mask); }); });
+}
+CHILD_SCENARIO(child_of_a_goroutines_thread_shows_its_mask) {
+    block_only(SIGUSR2);
+    return runnel::run([] {
+        return runnel::blocking([] {
+            int status = 0;
+            std::thread([&] { status = forked(become_one_that_shows_its_mask); }).join();
+            return status;
+        });
+    });
+}
+CHILD_SCENARIO(child_of_the_main_thread_shows_its_mask) {
+    runnel::run([] {});
+    block_only(SIGUSR2);
+    return forked(become_one_that_shows_its_mask);
+}
+CHILD_SCENARIO(child_of_a_changed_mask_shows_it) {
+    return runnel::run([] {
+        const runnel::thread_lock pin;
+        block_only(SIGUSR2);
+        return forked(become_one_that_shows_its_mask);
+    });
+}
 CHILD_SCENARIO(spawns_a_program) {
     return runnel::run([] {
         keep_busy();
@@ -170,6 +212,20 @@ TEST_CASE("a forked child may end, or become another program", "[hazards][fork]"
         INFO("stderr: " << r.err);
         CHECK(r.status == status);
         CHECK(r.err.empty());
+    }
+}
+
+TEST_CASE("a program that a forked child becomes has the signal mask from before the runtime",
+          "[hazards][fork][signals]") {
+    for (const char* scenario :
+         {"child_shows_its_mask", "child_of_blocking_shows_its_mask",
+          "child_of_a_goroutines_thread_shows_its_mask", "child_of_the_main_thread_shows_its_mask",
+          "child_of_a_changed_mask_shows_it"}) {
+        INFO(scenario);
+        const auto r = test::run_scenario(scenario, without_leak_check);
+        INFO("stderr: " << r.err);
+        CHECK(r.status == 0);
+        CHECK(r.out == "SigBlk:\t0000000000000800\n");
     }
 }
 

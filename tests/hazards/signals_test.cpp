@@ -148,6 +148,33 @@ TEST_CASE("workers receive no asynchronous signal", "[hazards][signals]") {
     CHECK(::sigismember(&mask, SIGUSR1) == 0);
 }
 
+// Which is how a goroutine signals the process: raise() reaches only its own thread, which blocks the signal.
+TEST_CASE("a goroutine signals the process by kill, and not by raise", "[hazards][signals]") {
+    main_thread = ::syscall(SYS_gettid);
+    const handler h(static_cast<int>(SA_RESTART));
+    received = 0;
+    on_workers_received = 0;
+    test::expectations expected;
+    runnel::run([&] {
+        const runnel::thread_lock pin;  // it is pending for this thread
+        ::raise(SIGUSR1);
+        sigset_t pending;
+        ::sigpending(&pending);
+        expected.check(::sigismember(&pending, SIGUSR1) == 1, "it waits");
+        expected.check(received == 0, "nobody has got it");
+        sigset_t usr1;
+        ::sigemptyset(&usr1);
+        ::sigaddset(&usr1, SIGUSR1);
+        int taken = 0;
+        ::sigwait(&usr1, &taken);  // not left behind on the worker
+        expected.check(taken == SIGUSR1, "it was this thread's");
+        ::kill(::getpid(), SIGUSR1);
+    });
+    expected.verify();
+    CHECK(test::eventually([] { return received == 1; }));
+    CHECK(on_workers_received == 0);
+}
+
 // A profiler unblocks its signal where it likes: handlers then run on goroutine stacks.
 TEST_CASE("a handler may run on a goroutine's stack", "[hazards][signals]") {
     main_thread = ::syscall(SYS_gettid);

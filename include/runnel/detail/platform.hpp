@@ -177,15 +177,41 @@ RUNNEL_NOINLINE inline thread_stack_bounds find_stack_of_thread() noexcept {
     return bounds;
 }
 
-/// Starts a detached thread with every asynchronous signal blocked. Returns an errno value.
-inline int start_thread(void* (*entry)(void*), void* arg, pthread_t* out = nullptr) noexcept {
-    if (RUNNEL_FAULT("start_thread.none_left")) return EAGAIN;
+/// What the runtime's threads block: all signals but those that a thread brings upon itself.
+inline sigset_t asynchronous_signals() noexcept {
     sigset_t all;
-    sigset_t old;
     ::sigfillset(&all);
     for (const int synchronous : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
         ::sigdelset(&all, synchronous);
     }
+    return all;
+}
+
+/// The mask of the thread that started the process's first runtime: what its threads would have inherited.
+RUNNEL_API inline constinit sigset_t signal_mask_before{};
+
+inline void note_signal_mask() noexcept {
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_before);
+}
+
+/// In the child of a fork, for the program that it may become: takes away the mask that the runtime gave to the thread.
+/// One that somebody has changed stays. Calls only what is allowed in a signal handler.
+inline void give_signal_mask_back() noexcept {
+    const sigset_t ours = asynchronous_signals();
+    sigset_t present;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &present);
+    for (int s = 1; s < NSIG; ++s) {
+        if (s == SIGKILL || s == SIGSTOP) continue;  // which nobody can block
+        if (::sigismember(&present, s) != ::sigismember(&ours, s)) return;
+    }
+    ::pthread_sigmask(SIG_SETMASK, &signal_mask_before, nullptr);
+}
+
+/// Starts a detached thread with every asynchronous signal blocked. Returns an errno value.
+inline int start_thread(void* (*entry)(void*), void* arg, pthread_t* out = nullptr) noexcept {
+    if (RUNNEL_FAULT("start_thread.none_left")) return EAGAIN;
+    const sigset_t all = asynchronous_signals();
+    sigset_t old;
     ::pthread_sigmask(SIG_SETMASK, &all, &old);
     pthread_t thread{};
     const int error = ::pthread_create(&thread, nullptr, entry, arg);

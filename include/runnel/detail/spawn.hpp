@@ -110,6 +110,7 @@ inline void after_fork_in_child() noexcept {
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler())
         s->lose_threads();
     set_current_worker(nullptr);
+    give_signal_mask_back();
 }
 
 [[noreturn]] inline void give_up_waiting(int status) noexcept {
@@ -150,6 +151,7 @@ inline void prepare_process_once() noexcept {
     install_overflow_report();
     heed_debug_environment();
     previous_terminate = std::set_terminate(on_terminate);
+    note_signal_mask();
     ::pthread_atfork(nullptr, nullptr, after_fork_in_child);
     register_exit_handler();
     on_exit_from_worker.store(register_exit_handler, memory_order_relaxed);
