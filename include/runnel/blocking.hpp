@@ -61,8 +61,12 @@ private:
 /// goroutine's place goes to another thread meanwhile, so that others run. Inside, runnel's operations
 /// work as on a thread: they block it.
 /// When the process ends nobody waits for `function`, which may go on while static objects are destroyed.
-/// Errors  what `function` throws. Cost  well under a microsecond, plus waking a thread if
-/// goroutines are waiting. Go  what it does by itself for system calls
+/// On a thread, and inside another blocking(), it only calls `function`.
+/// Errors      what `function` throws.
+/// Visibility  it is a call: `function` runs on the goroutine's own thread and stack.
+/// Threads     any number at once; each that waits takes a thread.
+/// Cost        well under a microsecond, plus waking a thread if goroutines are waiting.
+/// Go          what it does by itself for system calls
 template <class F>
 auto blocking(F&& function) -> std::invoke_result_t<F> {
     const detail::blocking_region region;

@@ -38,6 +38,7 @@ template <class T>
 class context_key {
 public:
     /// `name` is shown by to_string and is not copied.
+    /// Threads  a key never changes: any number at once.
     constexpr explicit context_key(const char* name = "") noexcept : name_(name) {}
     context_key(const context_key&) = delete;
     context_key& operator=(const context_key&) = delete;
@@ -75,7 +76,8 @@ public:
     ~context() { detail::context_core::release(core_); }
 
     /// Closed when the context is done; nil if it never can be.
-    /// Cost  the channel is made by the first call.
+    /// Errors  std::bad_alloc, from the first call.
+    /// Cost    the channel is made by the first call: an allocation.
     recv_chan<unit> done() const {
         detail::context_core* c = root();
         return c != nullptr ? detail::chan_access::adopt<recv_chan<unit>>(c->done())
@@ -111,6 +113,7 @@ public:
     /// code that knows no contexts. Its callbacks run where the context is cancelled, or in a
     /// goroutine if its deadline struck. They should not park: std::stop_callback's destructor
     /// waits for a callback that runs on another thread, not for one in another goroutine.
+    /// Errors  std::bad_alloc, from the first call.
     std::stop_token stop_token() const {
         detail::context_core* c = root();
         return c != nullptr ? c->stop_token() : std::stop_token();
@@ -215,7 +218,8 @@ inline context todo() noexcept { return {}; }
 
 /// A child of `parent` that its owner can cancel. Its parent's cancellation is its own, too,
 /// with the cause.
-/// Cost  one allocation. Go  context.WithCancel, WithCancelCause
+/// Errors  std::bad_alloc: there is no child then.
+/// Cost    one allocation. Go  context.WithCancel, WithCancelCause
 inline cancel_context with_cancel(const context& parent) {
     auto* node = new detail::cancel_node(detail::context_access::core(parent));
     auto child = detail::context_access::adopt<cancel_context>(node);
@@ -242,12 +246,13 @@ inline cancel_context with_deadline(const context& parent, time_point deadline, 
 
 /// The same that is also done, with errc::deadline_exceeded, at `deadline`, or at its parent's
 /// deadline if that is earlier. If it has come already, the child is born done.
+/// Errors  std::bad_alloc; std::system_error if the runtime is not running yet and cannot start.
 /// Cost  one allocation; a timer, unless its parent's does. Go  context.WithDeadline
 inline cancel_context with_deadline(const context& parent, clock::time_point deadline) {
     return detail::with_deadline(parent, deadline, detail::now());
 }
 
-/// The same after `d`; with zero or less it is born done. Go  context.WithTimeout
+/// The same after `d`; with zero or less it is born done. Errors, cost likewise. Go  context.WithTimeout
 template <class Rep, class Period>
 cancel_context with_timeout(const context& parent, std::chrono::duration<Rep, Period> d) {
     const clock::time_point now = detail::now();
@@ -255,7 +260,9 @@ cancel_context with_timeout(const context& parent, std::chrono::duration<Rep, Pe
 }
 RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, with_timeout(const context&, ...));
 
-/// A child of `parent` with a value. Go  context.WithValue
+/// A child of `parent` with a value.
+/// Errors  what T's move throws; std::bad_alloc.
+/// Cost    one allocation. Go  context.WithValue
 template <class T>
 context with_value(const context& parent, const context_key<T>& key,
                    std::type_identity_t<T> value) {
@@ -268,7 +275,8 @@ context with_value(const context& parent, const context_key<T>&& key,
                    std::type_identity_t<T> value) = delete;
 
 /// A child of `parent` with its values, but neither cancelled with it nor bound to its deadline.
-/// Go  context.WithoutCancel
+/// Errors  std::bad_alloc.
+/// Cost    one allocation. Go  context.WithoutCancel
 inline context without_cancel(const context& parent) {
     detail::context_core* core = detail::context_access::core(parent);
     if (core == nullptr) return {};
@@ -276,8 +284,10 @@ inline context without_cancel(const context& parent) {
 }
 
 /// Calls `f` in a goroutine of its own as soon as the context is done; at once if it is. Dropping
-/// the handle does not stop it.
-/// Errors      panic (`go of nil func value`) for an empty function.
+/// the handle does not stop it. What `f` returns is dropped.
+/// Errors      panic (`go of nil func value`) for an empty function; what its move throws; std::bad_alloc,
+///             std::system_error as with_deadline. `f` will not be called then. If there is no memory for the goroutine
+///             when it is due, the program ends with a report.
 /// Visibility  what precedes it, and the cancellation, happen before the call.
 /// Go          context.AfterFunc
 template <class F>

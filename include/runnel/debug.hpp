@@ -64,6 +64,8 @@ namespace debug {
 
 /// Every goroutine of the process, one line each: id, state, what it waits on and for how long, where it
 /// was created. Safe while they start and end; each is listed at most once.
+/// Threads  any number at once; not in a signal handler.
+/// Cost     O(goroutines that have ever existed at once), and a write and a symbol's look-up for each that exists.
 inline void dump(std::FILE* out = stderr) {
     std::fflush(out);
     detail::for_each_goroutine_line(
@@ -72,7 +74,9 @@ inline void dump(std::FILE* out = stderr) {
     std::fflush(out);
 }
 
-/// The same as data. Cost: O(goroutines that have ever existed at once).
+/// The same as data.
+/// Errors   std::bad_alloc.
+/// Threads  any number at once. Cost  O(goroutines that have ever existed at once).
 inline std::vector<goroutine_info> goroutines() {
     std::vector<goroutine_info> all;
     for (detail::scheduler* s = detail::scheduler::first(); s != nullptr; s = s->next_scheduler()) {

@@ -108,6 +108,7 @@ public:
     = default;
 
     /// New values are what `make()` returns; several goroutines may call it at once.
+    /// Errors  what its move throws; std::bad_alloc.
     template <class F>
         requires std::is_invocable_r_v<T, F&>
     explicit pool(F make) : maker_(new maker_of<F>(std::move(make))) {}
@@ -142,7 +143,10 @@ public:
         shards_[own_shard()].put(given);
     }
 
-    /// Destroys all that is in it now.
+    /// Destroys all that is in it now. What others put meanwhile may go or stay.
+    /// Errors   what T's move throws: that value and the rest stay.
+    /// Threads  any number at once.
+    /// Cost     O(values).
     void clear() {
         while (take()) {
         }

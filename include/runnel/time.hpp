@@ -78,7 +78,8 @@ void sleep_until(std::chrono::time_point<Clock, Dur> tp) {
 }
 
 /// A channel on which the time comes once, after `d`. When no handle is left the timer is gone.
-/// Cost  one allocation; O(log timers). Go  time.After
+/// Errors  std::bad_alloc; std::system_error if the runtime is not running yet and cannot start.
+/// Cost    one allocation; O(log timers). Go  time.After
 template <class Rep, class Period>
 recv_chan<clock::time_point> after(std::chrono::duration<Rep, Period> d) {
     auto* t = detail::chan_timer::make(
@@ -93,7 +94,7 @@ RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, after(...));
 /// Threads  all operations from any number at once. Go  *time.Timer
 class timer {
 public:
-    /// Sends the time on chan() once, after `d`.
+    /// Sends the time on chan() once, after `d`. Errors, cost as after().
     template <class Rep, class Period>
     explicit timer(std::chrono::duration<Rep, Period> d) {
         auto* t = detail::chan_timer::make(detail::this_scheduler(),
@@ -120,9 +121,11 @@ public:
     /// Stops it. True if this call kept a tick from being received (also one that had come and was
     /// not received yet), or the function from being called. Afterwards no stale tick can be
     /// received.
+    /// Errors  panic (`operation on a moved-from timer`).
+    /// Cost    O(log timers).
     bool stop() { return checked()->stop(); }
 
-    /// Lets it come after `d` from now, and no earlier tick any more. Returns what stop() would.
+    /// Lets it come after `d` from now, and no earlier tick any more. Returns what stop() would. Errors, cost as there.
     template <class Rep, class Period>
     bool reset(std::chrono::duration<Rep, Period> d) {
         return checked()->reset(detail::deadline_after(detail::to_duration(d)), duration::zero());
@@ -142,7 +145,9 @@ private:
 };
 
 /// Calls `f` after `d` in a goroutine of its own, whether or not the timer is kept. stop() and
-/// reset() work as for others; a reset after it has fired calls `f` again.
+/// reset() work as for others; a reset after it has fired calls `f` again. What `f` returns is dropped.
+/// Errors      panic (`go of nil func value`) for an empty function; what its copy throws; those of after(). If there is
+///             no memory for the goroutine when it is due, the program ends with a report.
 /// Visibility  what precedes it happens before the call. Go  time.AfterFunc
 template <class Rep, class Period, class F>
 timer after_func(std::chrono::duration<Rep, Period> d, F&& f,
@@ -160,10 +165,12 @@ timer after_func(std::chrono::duration<Rep, Period> d, F&& f,
 
 /// Ticks at a fixed rate. A slow receiver loses ticks and never gets a burst; the next one comes on
 /// the grid of the first. Its destructor stops it; its channel is never closed.
-/// Errors  std::invalid_argument for a period of zero or less. Go  *time.Ticker
+/// Movable; a moved-from ticker has a nil channel, and its stop() does nothing.
+/// Threads  all operations from any number at once. Go  *time.Ticker
 class ticker {
 public:
     /// Ticks each `period`, for the first time after one.
+    /// Errors  std::invalid_argument (`non-positive interval for ticker`) for a period of zero or less; those of after().
     template <class Rep, class Period>
     explicit ticker(std::chrono::duration<Rep, Period> period) {
         const duration p = detail::checked_period(detail::to_duration(period));
@@ -186,11 +193,13 @@ public:
     /// Where the ticks come.
     const recv_chan<clock::time_point>& chan() const noexcept { return channel_; }
 
-    /// No tick can be received afterwards, until reset().
+    /// No tick can be received afterwards, until reset(). Cost  O(log timers).
     void stop() {
         if (timer_ != nullptr) timer_->stop();
     }
-    /// Ticks every `period` from now on.
+    /// Ticks every `period` from now on, and an earlier tick can no more be received.
+    /// Errors  std::invalid_argument as the constructor: nothing has changed then. panic if it was moved from.
+    /// Cost    O(log timers).
     template <class Rep, class Period>
     void reset(std::chrono::duration<Rep, Period> period) {
         const duration p = detail::checked_period(detail::to_duration(period));
