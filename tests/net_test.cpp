@@ -237,6 +237,18 @@ TEST_CASE("half of a connection can be ended", "[net][C-361]") {
             expected.check(test::wait_parked(1, wait_reason), "parks");
             c.a.shutdown(net::half::read);
             expected.check_eq(other.get(), ""s, "this end reads the end");
+
+            connection d = make_connection(address);
+            auto third = runnel::async([&] { return take(d.b); });
+            expected.check(test::wait_parked(1, wait_reason), "parks");
+            d.a.shutdown(e);
+            expected.check(!e, "no error");
+            expected.check_eq(third.get(), ""s, "writing, if no direction is named");
+            d.b.write("still here");
+            expected.check_eq(take(d.a), "still here"s, "the other direction goes on");
+            d.a.close();
+            d.a.shutdown(e);
+            expected.check(e == net::errc::closed, "an error is set");
         }
     });
     expected.verify();

@@ -273,6 +273,7 @@ public:
         check("shutdown", e);
     }
     void shutdown(half which, std::error_code& e);
+    void shutdown(std::error_code& e) { shutdown(half::write, e); }
 
     /// When operations fail that have not been done by then: those that come later, and those that wait now, with
     /// net::errc::timed_out, which is std::errc::timed_out. One that has passed lets all fail at once, even if they
