@@ -2,8 +2,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/testing.hpp>
 
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -576,6 +582,30 @@ std::uintmax_t size_on_disk(const std::filesystem::path& file) {
 }
 // [/blocking]
 
+// [start-program]
+int run_program(std::vector<std::string> command) {
+    std::vector<char*> words;
+    for (std::string& word : command) words.push_back(word.data());
+    words.push_back(nullptr);
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    sigset_t nothing;
+    ::sigemptyset(&nothing);
+    ::posix_spawnattr_setsigmask(&attributes, &nothing);  // what the program has blocked
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    pid_t child = 0;
+    const int error = ::posix_spawnp(&child, words[0], nullptr, &attributes, words.data(), environ);
+    ::posix_spawnattr_destroy(&attributes);
+    if (error != 0) throw std::system_error(error, std::generic_category(), command[0]);
+    return runnel::blocking([child] {
+        int status = 0;
+        while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    });
+}
+// [/start-program]
+
 #if defined(__cpp_lib_jthread)
 // [stop-token]
 int run_until_cancelled(const runnel::context& ctx) {
@@ -630,6 +660,11 @@ TEST_CASE("recipes: threads, libraries, tokens, locals, sockets", "[guide][recip
     test::on_workers([&] {
         expected.check_eq(from_a_thread(), 4950, "all that the thread has sent");
         expected.check(size_on_disk("/proc/self/exe") > 0, "its result");
+        expected.check_eq(run_program({"sh", "-c", "exit 3"}), 3, "its exit status");
+        expected.check_eq(run_program({"grep", "-q", "SigBlk:.0*$", "/proc/self/status"}), 0,
+                          "it has blocked no signal");
+        expected.check_eq(error_of([] { run_program({"/no/such/program"}); }),
+                          "/no/such/program: No such file or directory", "there is none");
         auto a = runnel::async(handle, std::string("a"));
         auto b = runnel::async(handle, std::string("b"));
         expected.check(a.get() == "a" && b.get() == "b", "each its own");
