@@ -114,6 +114,9 @@ TEST_CASE("errors are those that Asio's algorithms know", "[asio]") {
     p.client.write_some(asio::buffer(four), e);
     CHECK(e == asio::error::bad_descriptor);
     CHECK_THROWS_AS(p.client.write_some(asio::buffer(four)), boost::system::system_error);
+    p.client.close(e);
+    CHECK(e == asio::error::bad_descriptor);
+    CHECK_THROWS_AS(p.client.close(), boost::system::system_error);
     CHECK(&p.client.lowest_layer() == &beast::get_lowest_layer(p.client));
 }
 

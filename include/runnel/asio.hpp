@@ -112,21 +112,32 @@ public:
         return transfer(detail::direction::write, all, size, e);
     }
 
+    /// The connection itself: for deadlines, half-closing, addresses. Valid as long as this object is; it must not be
+    /// moved from while others use it.
     net::stream& connection() noexcept { return stream_; }
     const net::stream& connection() const noexcept { return stream_; }
+    /// Itself: there is nothing below that Asio could use.
     lowest_layer_type& lowest_layer() noexcept { return *this; }
     const lowest_layer_type& lowest_layer() const noexcept { return *this; }
 
     /// Of a context that nobody runs: nothing asynchronous ever happens.
     executor_type get_executor() const { return detail::idle_io_context().get_executor(); }
 
+    /// Whether close() has not been called. False for one that was made by default, or moved from.
     bool is_open() const noexcept { return stream_.is_open(); }
+    /// As net::stream::close(): whoever reads or writes goes on with bad_descriptor.
+    /// Errors      bad_descriptor if it was closed before: boost::system::system_error, or set.
+    /// Thread-safe. Never blocks.
     void close(boost::system::error_code& e) {
         std::error_code why;
         stream_.close(why);
         e = detail::asio_error(why);
     }
-    void close() { stream_.close(); }
+    void close() {
+        boost::system::error_code e;
+        close(e);
+        if (e) throw boost::system::system_error(e, "close");
+    }
 
 private:
     /// The first of the buffers that are not empty, for one system call.
