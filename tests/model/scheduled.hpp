@@ -31,11 +31,14 @@ struct scheduled : shipping {
         s.started_.store(true);
         // Constants here, in all but their type.
         s.started_.leave_out();
-        s.stopping_.leave_out();
+        s.attention_.leave_out();
         s.max_procs_.leave_out();
         s.worker_count_.leave_out();
         s.monitor_asleep_.leave_out();
-        for (int i = 0; i < Workers; ++i) s.workers_[i].leave_out();
+        for (int i = 0; i < Workers; ++i) {
+            s.workers_[i].leave_out();
+            workers[i].looks.leave_out();
+        }
         s.root.ended.leave_out();
         name(s.state_, "state");
         name(s.inject_, "inject");

@@ -300,8 +300,8 @@ regression_mutant(32 boost_fiber_254 regressions_scheduler_test detail/monitor.h
     "")
 regression_mutant(33 boost_fiber_217 runtime_test detail/scheduler.hpp
     "that a runtime has ended is said for all runtimes of the process"
-    "    atomic<bool> stopping_{false};"
-    "    static inline atomic<bool> stopping_{false};" WHOLE)
+    "    atomic<std::uint32_t> attention_{0};"
+    "    static inline atomic<std::uint32_t> attention_{0};" WHOLE)
 regression_mutant(35 marl_256 stress_runtime_ends_test detail/scheduler.hpp
     "a run returns while its goroutines still run"
     "    if (!wait_until_quiet(nullptr, scope, deadline)) return false;

@@ -491,6 +491,7 @@ inline bool scheduler::start_worker_locked(bool looking) noexcept {
     std::uint64_t seed = reinterpret_cast<std::uintptr_t>(w) + n;
     w->random = random_source(splitmix(seed));
     w->announced.store(nullptr, memory_order_relaxed);
+    let_look(w);
     threads_.fetch_add(1, memory_order_relaxed);
     workers_[n].store(w, memory_order_release);
     worker_count_.store(n + 1, memory_order_seq_cst);
@@ -503,7 +504,7 @@ inline bool scheduler::start_worker_locked(bool looking) noexcept {
 }
 
 inline void scheduler::stop(time_point deadline, heir_function heir) noexcept {
-    stopping_.store(true, memory_order_seq_cst);
+    attention_.fetch_or(stops, memory_order_seq_cst);
     interrupt_monitor();
     for (;;) {
         for (std::uint32_t i = 0; i < worker_count(); ++i) {

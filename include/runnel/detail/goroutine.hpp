@@ -148,6 +148,8 @@ public:
     atomic<goroutine_state> state{goroutine_state::free};
     atomic<wait_reason> reason{wait_reason::none};
     atomic<bool> left_behind{false};  // its run has ended without it: it is counted as gone
+    // The mark of a trace in which it was woken and has not run since. Written by who wakes it, then by who runs it.
+    atomic<std::uint8_t> woken_in{0};
     atomic<std::uint32_t> pin_depth{0};
 
     // -- cold: what dumps show

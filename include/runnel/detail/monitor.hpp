@@ -30,6 +30,7 @@ namespace detail {
 [[noreturn]] inline void exit_now(int status) noexcept {
     const tsan::user_scope
         outside;  // the sanitizer looks whether it is still told to ignore things
+    if (observer* o = the_observer.load(memory_order_acquire); o != nullptr) o->process_ends();
     if (::ftrylockfile(stdout) == 0) {
         std::fflush(stdout);
         ::funlockfile(stdout);
@@ -57,7 +58,7 @@ struct monitor {
 
     void watch() noexcept {
         int quiet = 0;
-        while (!s_.stopping_.load(memory_order_acquire)) {
+        while (!s_.stopping()) {
             const std::uint32_t seen = s_.monitor_word_.load(memory_order_acquire);
             time_point until = now() + period;
             if (quiet > quiet_rounds) {
@@ -74,6 +75,7 @@ struct monitor {
             look_after_hogs();
             look_after_timers();
             look_after_io();
+            if (s_.watched()) the_observer.load(memory_order_acquire)->samples(s_);  // [TR-1]
             if (!s_.awake()) {
                 ++quiet;
                 if (quiet >= 2) look_for_deadlock();
@@ -223,7 +225,7 @@ struct monitor {
     // The last runtime that falls asleep looks for all of them.
     static bool wanted() noexcept {
         for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
-            if (s->options_.deadlock_detection && !s->stopping_.load(memory_order_acquire) &&
+            if (s->options_.deadlock_detection && !s->stopping() &&
                 s->runs.load(memory_order_acquire) != 0) {
                 return true;
             }
@@ -234,7 +236,7 @@ struct monitor {
     static bool all_asleep() noexcept {
         for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
             if (s->has_live_timers()) return false;  // also of a stopped one: see call_heir()
-            if (s->stopping_.load(memory_order_acquire)) continue;
+            if (s->stopping()) continue;
             if (s->awake() || s->queued() != 0 || s->in_blocking.load(memory_order_acquire) != 0 ||
                 s->back_soon.load(memory_order_acquire) != 0) {
                 return false;

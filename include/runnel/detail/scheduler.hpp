@@ -93,6 +93,43 @@ protected:
     ~conductor() = default;
 };
 
+/// Is told what the workers do while a trace goes on (tracer.hpp): by each worker of itself, on its own thread, but for
+/// samples() and process_ends(). The functions may be called with locks held, and on a goroutine's stack.
+class observer {
+public:
+    observer() = default;
+    observer(const observer&) = delete;
+    observer& operator=(const observer&) = delete;
+
+    /// The running goroutine parks (it is `waiting` already, and nobody can wake it yet), or yields. `next` runs then;
+    /// if it is null a loop comes, unless the goroutine wanted to yield and nobody else was there.
+    virtual void switches(worker* w, goroutine* next) noexcept = 0;
+    /// Whether it would rather see the worker come to its loop next.
+    virtual bool wants_loop(worker* w) noexcept = 0;
+    /// Nothing runs any more: what ran has parked, yielded or ended. No lock is held.
+    virtual void comes_to_loop(worker* w) noexcept = 0;
+    /// The loop goes on with `g`.
+    virtual void runs(worker* w, goroutine* g) noexcept = 0;
+    /// The running goroutine stays on its thread without a place: in blocking(), pinned and waiting, or yielding so.
+    virtual void gives_place_up(worker* w) noexcept = 0;
+    virtual void has_place_back(worker* w, goroutine* g) noexcept = 0;
+    /// What runs on `w` makes `g` runnable, which nobody sees yet.
+    virtual void wakes(worker* w, goroutine* g) noexcept = 0;
+    /// Every few milliseconds, on any thread.
+    virtual void samples(scheduler& s) noexcept = 0;
+    /// The process is about to end without calling exit handlers.
+    virtual void process_ends() noexcept = 0;
+
+protected:
+    ~observer() = default;
+};
+
+/// [TR-1] Immortal once it is there; who is told nothing (scheduler::watch()) does not look at it.
+RUNNEL_API inline constinit atomic<observer*> the_observer{nullptr};
+RUNNEL_API inline constinit spin_lock observer_lock{};  // taken before any start_lock_
+RUNNEL_API inline constinit bool observer_watches =
+    false;  // guarded by observer_lock: also what will be made
+
 class scheduler {
 public:
     static constexpr std::uint32_t max_workers = 10'000;  // Go's limit of threads
@@ -102,7 +139,9 @@ public:
         workers_ = static_cast<atomic<worker*>*>(std::calloc(max_workers, sizeof(atomic<worker*>)));
         if (workers_ == nullptr) throw std::bad_alloc();
         initial_mode.remember();
+        const spin_guard g(observer_lock);
         link();
+        if (observer_watches) watch(true);
     }
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
@@ -155,8 +194,10 @@ public:
         const std::uint32_t tick = w->ticks.load(memory_order_relaxed) + 1;
         w->ticks.store(tick, memory_order_relaxed);
         if (RUNNEL_FAULT("scheduler.pick_nothing")) return nullptr;
-        // Go's 61: every so often the rest of the world comes first, though we have work.
-        if (RUNNEL_UNLIKELY(tick % fairness == 0) && world_calls(w)) return nullptr;
+        // relaxed: a hint, observer_of() decides
+        if (RUNNEL_UNLIKELY(tick * look_around::inverse <= w->looks.load(memory_order_relaxed))) {
+            return look_and_pick(w, tick);
+        }
         return take_queued(w);
     }
 
@@ -175,6 +216,7 @@ public:
     /// The worker goes on without a place: others may take its queued goroutines.
     void give_up_place(worker* w) noexcept {
         const tsan::runtime_scope ours;
+        if (observer* o = observer_of(w); RUNNEL_UNLIKELY(o != nullptr)) o->gives_place_up(w);
         announce(w, nullptr);
         w->current.store(nullptr, memory_order_relaxed);
         if (w->place.exchange(worker::place_state::given_up, memory_order_acq_rel) ==
@@ -201,6 +243,7 @@ public:
         run_scope* scope = g->scope.load(memory_order_relaxed);
         announce(w, scope);
         g->state.store(goroutine_state::running, memory_order_relaxed);
+        if (observer* o = observer_of(w); RUNNEL_UNLIKELY(o != nullptr)) o->has_place_back(w, g);
         wake_monitor();
     }
 
@@ -310,6 +353,28 @@ public:
     using heir_function = scheduler& (*)() noexcept;
     void stop(time_point deadline, heir_function heir) noexcept;
 
+    /// From now on, or no longer, the workers that there are and will be tell the_observer. Under observer_lock.
+    void watch(bool on) noexcept {
+        const spin_guard g(start_lock_);
+        if (on) {
+            attention_.fetch_or(is_watched, memory_order_release);  // [TR-1]
+        } else {
+            attention_.fetch_and(~is_watched,
+                                 memory_order_relaxed);  // relaxed: it may be noticed late
+        }
+        for (std::uint32_t i = 0; i < worker_count(); ++i) {
+            if (worker* w = worker_at(i); w != nullptr) let_look(w);
+        }
+    }
+    /// Has enqueue() tell of what this worker makes runnable, until no trace watches it. By its own thread.
+    static void tell_wakes(worker* w) noexcept {
+        w->queues_for = nullptr;
+        w->tells_wakes = true;
+    }
+    bool watched() const noexcept {
+        return (attention_.load(memory_order_acquire) & is_watched) != 0;  // [TR-1]
+    }
+
     std::uint32_t worker_count() const noexcept { return worker_count_.load(memory_order_acquire); }
     worker* worker_at(std::uint32_t i) const noexcept {
         return workers_[i].load(memory_order_acquire);
@@ -349,12 +414,14 @@ public:
     static scheduler* first() noexcept { return all_.load(memory_order_acquire); }
 
 private:
-    static constexpr std::uint32_t fairness = 61;
+    static constexpr std::uint32_t fairness = look_around::period;
     static constexpr std::uint32_t max_streak = 64;
     static constexpr std::size_t batch =
         128;  // half a ring: the rest of it is empty when this is taken
     static constexpr std::uint64_t one_active = 1;
     static constexpr std::uint64_t one_spinning = std::uint64_t{1} << 32;
+    static constexpr std::uint32_t stops = 1;       // in attention_: the threads are to end
+    static constexpr std::uint32_t is_watched = 2;  // in attention_: see watch()
     static constexpr duration::rep nobody_keeps = time_point::min().time_since_epoch().count();
 
     static std::uint32_t active_of(std::uint64_t s) noexcept {
@@ -375,14 +442,51 @@ private:
                 return;
             }
             w->next.store(g, memory_order_seq_cst);  // [ID-1]
-        } else if (RUNNEL_UNLIKELY(conductor_ != nullptr)) {
-            conductor_->made_runnable(w, g, fresh);
-            return;
         } else {
-            inject_.push(g);
-            scheduler_counters::bump(counters.injected);
+            enqueue_otherwise(w, g, fresh);
+            return;
         }
         wake_if_needed();
+    }
+
+    RUNNEL_NOINLINE void enqueue_otherwise(worker* w, goroutine* g, bool fresh) noexcept {
+        if (conductor_ != nullptr) {
+            conductor_->made_runnable(w, g, fresh);
+        } else if (w != nullptr && w->home == this && w->tells_wakes) {
+            tell_and_enqueue(w, g);
+        } else {
+            if (w != nullptr && w->home != this) {
+                if (observer* o = observer_of(w); o != nullptr) o->wakes(w, g);
+            }
+            inject_.push(g);
+            scheduler_counters::bump(counters.injected);
+            wake_if_needed();
+        }
+    }
+
+    // While a trace goes on, and once more when it has ended.
+    void tell_and_enqueue(worker* w, goroutine* g) noexcept {
+        observer* o = observer_of(w);
+        if (o != nullptr) o->wakes(w, g);
+        w->queues_for = this;
+        w->tells_wakes = false;
+        enqueue(w, g, false);
+        if (o != nullptr) tell_wakes(w);
+    }
+
+    // Who is to be told what this worker does; null but for a trace.
+    static observer* observer_of(const worker* w) noexcept {
+        if (RUNNEL_LIKELY(w->looks.load(memory_order_acquire) !=
+                          look_around::each_time)) {  // [TR-1]
+            return nullptr;
+        }
+        return the_observer.load(memory_order_relaxed);  // relaxed: [TR-1] has made it visible
+    }
+
+    // Under start_lock_.
+    void let_look(worker* w) noexcept {
+        w->looks.store(watched() ? look_around::each_time : look_around::every_period,
+                       memory_order_release);  // [TR-1]
     }
 
     void push_local(worker* w, goroutine* g) noexcept {
@@ -430,6 +534,18 @@ private:
                (the_poller.wants_a_look() && the_poller.was_neglected());
     }
 
+    // pick_local() when its tick says so: every so often the rest of the world comes first, though we have work; and a
+    // trace has each switch come by here.
+    RUNNEL_NOINLINE goroutine* look_and_pick(worker* w, std::uint32_t tick) noexcept {
+        const bool away = tick % fairness == 0 && world_calls(w);
+        observer* o = observer_of(w);
+        if (RUNNEL_LIKELY(o == nullptr)) return away ? nullptr : take_queued(w);
+        tell_wakes(w);
+        goroutine* g = away || o->wants_loop(w) ? nullptr : take_queued(w);
+        o->switches(w, g);
+        return g;
+    }
+
     goroutine* pick_queued(worker* w) noexcept {
         for (;;) {
             goroutine* g = take_queued(w);
@@ -474,6 +590,7 @@ private:
         }
     }
 
+    goroutine* find_work_observed(worker* w) noexcept;
     goroutine* take_injected(worker* w, std::size_t most) noexcept;
     goroutine* steal(worker* w, bool next_too) noexcept;
     goroutine* search(worker* w) noexcept;
@@ -504,6 +621,7 @@ private:
     }
     bool start_worker_locked(bool looking) noexcept;
     void start();
+    bool stopping() const noexcept { return (attention_.load(memory_order_acquire) & stops) != 0; }
     void wake_monitor() noexcept {
         // After our change of state_; the monitor sets its flag, then reads state_.
         if (monitor_asleep_.load(memory_order_seq_cst)) {
@@ -545,8 +663,10 @@ public:
     atomic<std::uint32_t> in_blocking{0};  // goroutines inside blocking()
     // Pinned ones without a place, that go on by themselves; and those that are just being woken for I/O.
     atomic<std::uint32_t> back_soon{0};
-    atomic<std::uint32_t> runs{0};           // calls of run() that go on
-    atomic<std::uint64_t> coarse_ms{0};      // written by the monitor: a clock without a cost
+    atomic<std::uint32_t> runs{0};       // calls of run() that go on
+    atomic<std::uint64_t> coarse_ms{0};  // written by the monitor: a clock without a cost
+    atomic<duration::rep> sample_due{
+        0};  // when a trace takes its next samples; whoever moves it takes them
     void (*on_panic)(goroutine*) = nullptr;  // called in the handler of the escaped exception
     void* user_data = nullptr;               // of the public runtime: what on_panic needs
 
@@ -555,7 +675,7 @@ private:
     atomic<std::uint32_t> max_procs_;
     atomic<std::uint32_t> quiescing_{0};
     atomic<std::uint32_t> quiesce_word_{0};
-    atomic<bool> stopping_{false};
+    atomic<std::uint32_t> attention_{0};  // what a loop sees to before all else: the bits below
     atomic<bool> started_{false};
 
     alignas(64) inject_queue inject_;
@@ -593,12 +713,16 @@ private:
 
 // ---- 3. finding work ----
 
-inline goroutine* scheduler::find_work(worker* w) noexcept {
+// Inlined into the loop, which is its one caller but for find_work_observed().
+RUNNEL_ALWAYS_INLINE goroutine* scheduler::find_work(worker* w) noexcept {
     if (RUNNEL_UNLIKELY(conductor_ != nullptr)) return conductor_->choose(w);
     for (;;) {
-        if (RUNNEL_UNLIKELY(stopping_.load(memory_order_acquire))) {
-            announce(w, nullptr);
-            return nullptr;
+        if (RUNNEL_UNLIKELY(attention_.load(memory_order_acquire) != 0)) {
+            if (watched() && !w->observed) return find_work_observed(w);
+            if (stopping()) {
+                announce(w, nullptr);
+                return nullptr;
+            }
         }
         w->current.store(nullptr, memory_order_relaxed);
         // The monitor took our place: we go on, and somebody who comes here steps back.
@@ -640,6 +764,20 @@ inline goroutine* scheduler::find_work(worker* w) noexcept {
         }
         go_idle(w);
     }
+}
+
+// find_work() for a worker that a trace watches.
+RUNNEL_NOINLINE inline goroutine* scheduler::find_work_observed(worker* w) noexcept {
+    observer& o = *the_observer.load(memory_order_acquire);  // [TR-1]
+    w->observed = true;
+    o.comes_to_loop(w);
+    goroutine* g = find_work(w);
+    w->observed = false;
+    if (g != nullptr) {
+        if (observer_of(w) != nullptr) tell_wakes(w);
+        o.runs(w, g);
+    }
+    return g;
 }
 
 inline goroutine* scheduler::take_injected(worker* w, std::size_t most) noexcept {
@@ -800,7 +938,7 @@ inline void scheduler::go_idle(worker* w) noexcept {
             take_chosen_place(w);
             break;
         }
-        if (stopping_.load(memory_order_acquire)) {
+        if (stopping()) {
             // No place is needed to end; find_work() returns null first of all.
             break;
         }

@@ -21,6 +21,19 @@ namespace runnel {
 inline namespace v0 {
 namespace detail {
 
+struct trace_track;
+
+/// At which ticks a worker looks around before it goes on with its own work. Go's 61: a prime, so that no rhythm of
+/// the program meets it. n is a multiple of 61 if n * inverse, which is then n / 61, is at most last_multiple; so that
+/// one number of the worker's says "every 61st" or "each", for the price of a comparison with a constant.
+struct look_around {
+    static constexpr std::uint32_t period = 61;
+    static constexpr std::uint32_t inverse = 3238827797;  // modulo 2^32
+    static constexpr std::uint32_t every_period = 0xffffffff / period;
+    static constexpr std::uint32_t each_time = 0xffffffff;
+    static_assert(static_cast<std::uint32_t>(period * inverse) == 1);
+};
+
 /// Free control blocks, linked by `next`.
 struct block_list {
     goroutine* first = nullptr;
@@ -43,11 +56,16 @@ public:
     // ---- 2. choosing ----
 
     scheduler* home = nullptr;
-    scheduler* queues_for = nullptr;  // home, or null in a simulation, which has one queue for all
+    // home; or null in a simulation, which has one queue for all, and while tells_wakes
+    scheduler* queues_for = nullptr;
     atomic<goroutine*> current{nullptr};  // [W-1] written by its thread; read by dumps
     atomic<std::uint32_t> ticks{0};       // switches; written by its thread, watched by the monitor
     std::uint32_t next_streak = 0;
-    atomic<run_scope*> announced{nullptr};         // [RS-2] whose goroutines may run here
+    atomic<run_scope*> announced{nullptr};  // [RS-2] whose goroutines may run here
+    // [TR-1] see look_around; written by whoever starts or stops a trace, read by the worker's thread
+    atomic<std::uint32_t> looks{look_around::every_period};
+    bool observed = false;                         // it is in find_work_observed()
+    bool tells_wakes = false;                      // see tell_wakes()
     alignas(64) atomic<goroutine*> next{nullptr};  // made runnable last: runs first
     run_queue<goroutine> queue;
 
@@ -83,6 +101,8 @@ public:
     atomic<int> tid{0};
     stack thread_stack;              // stands for the system's stack of the thread
     void* thread_context = nullptr;  // saved when the thread leaves it for the loop
+    atomic<trace_track*> track{
+        nullptr};  // [TR-2] where a trace notes what it does; once there, for ever
 
     void bump(atomic<std::uint64_t>& counter) noexcept {
         // relaxed: one writer, and sums are only ever approximate
