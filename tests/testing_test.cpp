@@ -20,6 +20,7 @@
 #include <runnel/io.hpp>
 #include <runnel/net.hpp>
 #include <runnel/runnel.hpp>
+#include <runnel/trace.hpp>
 
 #include "support/catch.hpp"
 #include "support/support.hpp"
@@ -564,6 +565,13 @@ TEST_CASE("run inside a simulation is one more run", "[testing]") {
 
 TEST_CASE("a simulated program has no second runtime", "[testing]") {
     CHECK_THROWS_AS(simulate(1, [] { const runnel::runtime another; }), runnel::panic);
+}
+
+TEST_CASE("a simulated program leaves no trace", "[testing]") {
+    CHECK_THROWS_WITH(simulate(1, [] { runnel::trace::start("/dev/null"); }),
+                      "trace::start: a simulated program leaves no trace");
+    CHECK_NOTHROW(runnel::trace::start("/dev/null"));  // none goes on
+    CHECK_NOTHROW(runnel::trace::stop());
 }
 
 TEST_CASE("a simulated program does no I/O", "[testing]") {

@@ -22,7 +22,7 @@ GROUPS = {
     "Work in parallel": "worker_pool parallel first_of any_of_done outcome",
     "Around them": "broadcast watch debounce throttle rate_limiter heartbeat retry circuit_breaker",
     "Network and descriptors": "net io asio errno",
-    "Watching and testing": "debug testing",
+    "Watching and testing": "debug trace testing",
     "All of it": "runnel sync error version",
 }
 # Where public names of headers in detail are shown.

@@ -34,15 +34,13 @@ constexpr const char* to_string(goroutine_state s) noexcept {
     return "";
 }
 
-/// Where it was created. A code address is named by its file only if `resolve`: not in signal handlers.
-inline void write_created(report_line& line, const goroutine& g, bool resolve = true) noexcept {
-    const char* file = g.created_file.load(memory_order_relaxed);
+/// Where something was created. A code address is named by its file only if `resolve`: not in signal handlers.
+inline void write_created(report_line& line, const char* file, unsigned file_line, const void* pc,
+                          bool resolve = true) noexcept {
     if (*file != '\0') {
-        line << file << ":"
-             << static_cast<unsigned long long>(g.created_line.load(memory_order_relaxed));
+        line << file << ":" << static_cast<unsigned long long>(file_line);
         return;
     }
-    const void* pc = g.created_pc.load(memory_order_relaxed);
     Dl_info info{};
     if (resolve && pc != nullptr && ::dladdr(pc, &info) != 0 && info.dli_fname != nullptr) {
         line << info.dli_fname << "+"
@@ -51,6 +49,11 @@ inline void write_created(report_line& line, const goroutine& g, bool resolve = 
     } else {
         line << pc;
     }
+}
+inline void write_created(report_line& line, const goroutine& g, bool resolve = true) noexcept {
+    write_created(line, g.created_file.load(memory_order_relaxed),
+                  g.created_line.load(memory_order_relaxed),
+                  g.created_pc.load(memory_order_relaxed), resolve);
 }
 
 /// One goroutine in one line, as Go heads its stacks; with `precise`, also with a wait below a second.

@@ -1,4 +1,4 @@
-// runnel/detail/platform.hpp — clock, futex, threads and chance: all that the runtime asks of the system.
+// runnel/detail/platform.hpp — clock, futex, threads, files and chance: all that the runtime asks of the system.
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Layer   1
@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -225,6 +226,29 @@ inline int start_thread(void* (*entry)(void*), void* arg, pthread_t* out = nullp
     }
     return error;
 }
+
+// ---- files ----
+
+/// Makes or empties a file that is only appended to. Returns the descriptor, or -errno.
+RUNNEL_NOINLINE inline int create_file(const char* path) noexcept {
+    const int fd = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    return fd >= 0 ? fd : -errno;
+}
+
+/// In one piece, if the system has room for it: what others append comes before or after it. Returns 0, or -errno.
+RUNNEL_NOINLINE inline int append_to_file(int fd, const char* text, std::size_t n) noexcept {
+    while (n > 0) {
+        const ssize_t written = ::write(fd, text, n);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return -errno;
+        text += written;
+        n -= static_cast<std::size_t>(written);
+    }
+    return 0;
+}
+
+/// Returns 0, or -errno.
+RUNNEL_NOINLINE inline int close_file(int fd) noexcept { return ::close(fd) == 0 ? 0 : -errno; }
 
 }  // namespace detail
 }  // namespace v0
