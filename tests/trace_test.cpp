@@ -343,8 +343,8 @@ std::string shown(const slice& s) {
            std::to_string(s.track) + " until " + s.why;
 }
 
-/// What holds of every trace.
-void check_sound(const trace_file& t) {
+/// What holds of every trace, also of one that lacks what was not written yet.
+void check_slices(const trace_file& t) {
     std::map<std::uint64_t, const slice*> last_on;
     std::map<std::uint64_t, const slice*> last_of;
     for (const slice& s : t.slices) {
@@ -361,6 +361,12 @@ void check_sound(const trace_file& t) {
         if (t.runtimes.count(s.runtime) == 0) FAIL("a runtime without a name: " << shown(s));
         if (s.why.empty()) FAIL("it stopped for no reason: " << shown(s));
     }
+    SUCCEED("sound");
+}
+
+/// What holds of a trace that is whole.
+void check_sound(const trace_file& t) {
+    check_slices(t);
     std::map<std::uint64_t, bool> under_way;
     for (const arrow& a : t.arrows) {
         if (under_way[a.id] != a.end) {
@@ -372,7 +378,6 @@ void check_sound(const trace_file& t) {
                                           << " in no slice, at " << a.at);
         }
     }
-    SUCCEED("sound");
 }
 
 /// The trace of what `f()` does as a main goroutine.
@@ -742,7 +747,8 @@ TEST_CASE("counters tell how many goroutines and timers there are", "[trace]") {
                 return *std::max_element(all.begin(), all.end());
             };
             CHECK(most("goroutines") == n + 1);
-            CHECK(most("timers") == n);
+            CHECK(most("timers") >= n);
+            CHECK(most("timers") <= n + 1);  // main's own, while it waited for them
         });
 }
 
@@ -971,7 +977,7 @@ TEST_CASE("when the process dies the trace lacks its end, but no event is cut in
     const auto r = test::run_scenario("traces_and_dies", {"TRACE_FILE=" + file.path()});
     CHECK(r.status == 4);
     const trace_file t(file.text() + "]");
-    check_sound(t);
+    check_slices(t);
     CHECK(t.slices.size() >= 1000);
 }
 

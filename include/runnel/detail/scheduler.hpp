@@ -113,8 +113,8 @@ public:
     /// The running goroutine stays on its thread without a place: in blocking(), pinned and waiting, or yielding so.
     virtual void gives_place_up(worker* w) noexcept = 0;
     virtual void has_place_back(worker* w, goroutine* g) noexcept = 0;
-    /// What runs on `w` makes `g` runnable, which nobody sees yet.
-    virtual void wakes(worker* w, goroutine* g) noexcept = 0;
+    /// What runs on `w` makes `g` runnable, which nobody sees yet, and has just started it if it is `fresh`.
+    virtual void wakes(worker* w, goroutine* g, bool fresh) noexcept = 0;
     /// Every few milliseconds, on any thread.
     virtual void samples(scheduler& s) noexcept = 0;
     /// The process is about to end without calling exit handlers.
@@ -453,10 +453,10 @@ private:
         if (conductor_ != nullptr) {
             conductor_->made_runnable(w, g, fresh);
         } else if (w != nullptr && w->home == this && w->tells_wakes) {
-            tell_and_enqueue(w, g);
+            tell_and_enqueue(w, g, fresh);
         } else {
             if (w != nullptr && w->home != this) {
-                if (observer* o = observer_of(w); o != nullptr) o->wakes(w, g);
+                if (observer* o = observer_of(w); o != nullptr) o->wakes(w, g, fresh);
             }
             inject_.push(g);
             scheduler_counters::bump(counters.injected);
@@ -465,12 +465,12 @@ private:
     }
 
     // While a trace goes on, and once more when it has ended.
-    void tell_and_enqueue(worker* w, goroutine* g) noexcept {
+    void tell_and_enqueue(worker* w, goroutine* g, bool fresh) noexcept {
         observer* o = observer_of(w);
-        if (o != nullptr) o->wakes(w, g);
+        if (o != nullptr) o->wakes(w, g, fresh);
         w->queues_for = this;
         w->tells_wakes = false;
-        enqueue(w, g, false);
+        enqueue(w, g, fresh);
         if (o != nullptr) tell_wakes(w);
     }
 

@@ -181,7 +181,7 @@ public:
     void runs(worker* w, goroutine* g) noexcept override;
     void gives_place_up(worker* w) noexcept override;
     void has_place_back(worker* w, goroutine* g) noexcept override;
-    void wakes(worker* w, goroutine* g) noexcept override;
+    void wakes(worker* w, goroutine* g, bool fresh) noexcept override;
     void samples(scheduler& s) noexcept override;
     void process_ends() noexcept override { stop(); }
 
@@ -414,7 +414,7 @@ inline void tracer::has_place_back(worker* w, goroutine* g) noexcept {
     open(*t, w, g, trace_record::kind::run, at);
 }
 
-inline void tracer::wakes(worker* w, goroutine* g) noexcept {
+inline void tracer::wakes(worker* w, goroutine* g, bool fresh) noexcept {
     trace_track* t = track_of(w);
     if (t == nullptr) return;
     const spin_guard guard(t->lock);
@@ -425,11 +425,10 @@ inline void tracer::wakes(worker* w, goroutine* g) noexcept {
     r.from = now();
     r.id = g->id.load(memory_order_relaxed);
     open_missed(*t, w, r.from);
-    // On the loop it is a timer's doing, or the network's. And if `g` is marked it has run unnoticed since.
-    if (t->open.what != trace_record::kind::run ||
-        g->woken_in.load(memory_order_relaxed) == mark_) {
-        return;
-    }
+    // On the loop it is a timer's doing, or the network's.
+    if (t->open.what != trace_record::kind::run) return;
+    // If `g` is marked it has run unnoticed since, or, if it is fresh, the last user of its block has.
+    if (!fresh && g->woken_in.load(memory_order_relaxed) == mark_) return;
     append(*t, r);
     g->woken_in.store(mark_, memory_order_relaxed);  // relaxed: published with the goroutine
 }
