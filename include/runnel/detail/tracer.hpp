@@ -415,6 +415,8 @@ inline void tracer::has_place_back(worker* w, goroutine* g) noexcept {
 }
 
 inline void tracer::wakes(worker* w, goroutine* g, bool fresh) noexcept {
+    // The last user of its block may have ended where nothing was noted. relaxed: published with the goroutine
+    if (fresh) g->woken_in.store(0, memory_order_relaxed);
     trace_track* t = track_of(w);
     if (t == nullptr) return;
     const spin_guard guard(t->lock);
@@ -427,8 +429,7 @@ inline void tracer::wakes(worker* w, goroutine* g, bool fresh) noexcept {
     open_missed(*t, w, r.from);
     // On the loop it is a timer's doing, or the network's.
     if (t->open.what != trace_record::kind::run) return;
-    // If `g` is marked it has run unnoticed since, or, if it is fresh, the last user of its block has.
-    if (!fresh && g->woken_in.load(memory_order_relaxed) == mark_) return;
+    if (g->woken_in.load(memory_order_relaxed) == mark_) return;  // it has run unnoticed since
     append(*t, r);
     g->woken_in.store(mark_, memory_order_relaxed);  // relaxed: published with the goroutine
 }
@@ -591,7 +592,11 @@ inline void tracer::end_track(trace_track& t) noexcept {
         // A worker that has told nothing at all: it runs what it ran, if it has not switched.
         settle(t, t.owner, t.owner->ticks.load(memory_order_relaxed));
         if (t.open.what != trace_record::kind::none) {
-            close(t, trace_record::end::trace_stopped, nullptr, now());
+            // Perhaps it has ended, and its worker is about to tell so.
+            const bool ended = t.open.what == trace_record::kind::run &&
+                               t.owner->finished.load(memory_order_relaxed) != t.finished;
+            close(t, ended ? trace_record::end::ended : trace_record::end::trace_stopped, nullptr,
+                  now());
         }
         write_out(t);
         store = t.store;
