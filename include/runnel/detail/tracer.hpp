@@ -353,6 +353,8 @@ inline void tracer::comes_to_loop(worker* w) noexcept {
     {
         const spin_guard guard(t->lock);
         if (!t->takes) return;
+        // Who parks or yields tells before: if nobody has, and nobody ended, it had left when start() looked.
+        if (w->finished.load(memory_order_relaxed) == t->seen.finished) t->seen.pending = false;
         settle(*t, w, w->ticks.load(memory_order_relaxed));
         if (t->open.what == trace_record::kind::run) close_behind(*t, w);
         if (half_full(*t)) write_out(*t);
@@ -590,6 +592,17 @@ inline void tracer::end_track(trace_track& t) noexcept {
     {
         const spin_guard guard(t.lock);
         // A worker that has told nothing at all: it runs what it ran, if it has not switched.
+        // (Or it left what is elsewhere by now, and has not come to its loop since.)
+        const goroutine* g = t.seen.running;
+        if (g == nullptr || g->state.load(memory_order_relaxed) != goroutine_state::running) {
+            t.seen.pending = false;
+        }
+        for (std::uint32_t i = 0; i < t.owner->home->worker_count(); ++i) {
+            const worker* w = t.owner->home->worker_at(i);
+            if (w != nullptr && w != t.owner && w->current.load(memory_order_relaxed) == g) {
+                t.seen.pending = false;
+            }
+        }
         settle(t, t.owner, t.owner->ticks.load(memory_order_relaxed));
         if (t.open.what != trace_record::kind::none) {
             // Perhaps it has ended, and its worker is about to tell so.
