@@ -249,8 +249,9 @@ struct trace_file {
     std::vector<slice> slices;
     std::vector<arrow> arrows;  // in the order of time
     std::map<std::string, std::vector<std::uint64_t>> counters;
-    std::map<std::uint64_t, std::string> tracks;    // names
-    std::map<std::uint64_t, std::string> runtimes;  // names
+    std::map<std::uint64_t, std::string> tracks;                 // names
+    std::map<std::uint64_t, std::string> runtimes;               // names
+    std::map<std::uint64_t, std::vector<std::size_t>> by_track;  // of slices, in the order of time
 
     explicit trace_file(const std::string& text) {
         const json all = reader(text).whole();
@@ -260,6 +261,7 @@ struct trace_file {
                          [](const arrow& a, const arrow& b) { return a.at < b.at; });
         std::stable_sort(slices.begin(), slices.end(),
                          [](const slice& a, const slice& b) { return a.from < b.from; });
+        for (std::size_t i = 0; i < slices.size(); ++i) by_track[slices[i].track].push_back(i);
     }
 
     std::vector<slice> of(std::uint64_t id) const {
@@ -276,12 +278,16 @@ struct trace_file {
     }
     /// What ran there then.
     const slice* around(const arrow& a) const {
-        for (const slice& s : slices) {
-            // At the border of two: the one that the arrow is about.
-            if (s.track == a.track && s.from <= a.at && a.at <= s.to && !s.blocking &&
-                (s.id == a.id) == a.end) {
-                return &s;
-            }
+        const auto on_track = by_track.find(a.track);
+        if (on_track == by_track.end()) return nullptr;
+        const auto& all = on_track->second;
+        // At the border of two: the one that the arrow is about.
+        auto after =
+            std::upper_bound(all.begin(), all.end(), a.at,
+                             [&](std::int64_t at, std::size_t i) { return at < slices[i].from; });
+        while (after != all.begin() && slices[*--after].to >= a.at) {
+            const slice& s = slices[*after];
+            if (!s.blocking && (s.id == a.id) == a.end) return &s;
         }
         return nullptr;
     }
@@ -791,7 +797,6 @@ TEST_CASE("a file that cannot be written is an error, and the next trace goes we
 }
 
 TEST_CASE("traces come and go while goroutines run", "[trace]") {
-    test::expectations expected;
     for (const std::size_t n : test::worker_counts()) {
         INFO("max_procs = " << n);
         const test::procs workers(n);
