@@ -137,9 +137,10 @@ struct trace_track {
     trace_store* store = nullptr;  // there while a trace goes on
     bool takes = false;            // what is told is noted; then there is a store
     std::size_t count = 0;
-    bool named = false;          // the file says whose track it is
-    trace_record open;           // what goes on now
-    std::uint64_t finished = 0;  // goroutines that had ended on the worker when that began
+    bool named = false;              // the file says whose track it is
+    trace_record open;               // what goes on now
+    const goroutine* who = nullptr;  // and whose it is
+    std::uint64_t finished = 0;      // goroutines that had ended on the worker when that began
     // As start() saw it from outside: what ran, to be believed if the worker has not switched since.
     struct {
         bool pending = false;
@@ -150,7 +151,7 @@ struct trace_track {
     } seen;
     const worker* owner = nullptr;
     std::uint64_t runtime = 0;             // its number, 1 for the oldest
-    time_point yielded{};                  // when what runs last wanted to yield
+    time_point here{};                     // when what runs was certainly still here
     time_point last{};                     // when something was noted
     trace_track* next_of_trace = nullptr;  // guarded by the tracer's tracks_lock_
 };
@@ -217,6 +218,8 @@ private:
                time_point to) noexcept;
     void open_missed(trace_track& t, const worker* w, time_point at) noexcept;
     void close_behind(trace_track& t, const worker* w) noexcept;
+    void close_yielded(trace_track& t) noexcept;
+    static bool still_runs(const trace_track& t, const goroutine* g, std::uint64_t id) noexcept;
     void settle(trace_track& t, const worker* w, std::uint32_t ticks) noexcept;
     void append(trace_track& t, const trace_record& r) noexcept;
 
@@ -269,8 +272,10 @@ inline void tracer::append(trace_track& t, const trace_record& r) noexcept {
 inline void tracer::open(trace_track& t, const worker* w, goroutine* g, trace_record::kind what,
                          time_point from) noexcept {
     t.open = about(*g, what, from);
+    t.who = g;
     t.finished = w->finished.load(memory_order_relaxed);
     t.last = from;
+    t.here = from;
     if (what == trace_record::kind::run && g->woken_in.load(memory_order_relaxed) == mark_) {
         // relaxed: whoever woke it has also published it
         g->woken_in.store(0, memory_order_relaxed);
@@ -303,6 +308,8 @@ inline void tracer::settle(trace_track& t, const worker* w, std::uint32_t ticks)
     const goroutine* g = w->current.load(memory_order_relaxed);
     if (g == nullptr || g != t.seen.running) return;
     t.open = t.seen.what;
+    t.here = t.open.from;
+    t.who = g;
     t.finished = t.seen.finished;
 }
 
@@ -330,7 +337,7 @@ inline void tracer::switches(worker* w, goroutine* next) noexcept {
     } else if (next != nullptr) {
         close(*t, trace_record::end::yields, nullptr, at);
     } else {
-        t->yielded = at;  // or it goes on at once: see comes_to_loop()
+        t->here = at;  // or it goes on at once: see comes_to_loop()
     }
     if (next != nullptr) open(*t, w, next, trace_record::kind::run, at);
 }
@@ -372,10 +379,14 @@ inline void tracer::close_behind(trace_track& t, const worker* w) noexcept {
                g->state.load(memory_order_relaxed) == goroutine_state::abandoned) {
         close(t, trace_record::end::dropped, nullptr, now());
     } else {
-        // By now another worker may run it: what counts is when it wanted to yield.
-        close(t, trace_record::end::yields, nullptr,
-              t.yielded > t.open.from ? t.yielded : t.open.from);
+        close_yielded(t);
     }
+}
+
+/// What ran has left, and by now another worker may run it: what counts is when it told something last, as that it wants
+/// to yield.
+inline void tracer::close_yielded(trace_track& t) noexcept {
+    close(t, trace_record::end::yields, nullptr, t.here);
 }
 
 inline void tracer::runs(worker* w, goroutine* g) noexcept {
@@ -433,6 +444,7 @@ inline void tracer::wakes(worker* w, goroutine* g, bool fresh) noexcept {
     if (t->open.what != trace_record::kind::run) return;
     if (g->woken_in.load(memory_order_relaxed) == mark_) return;  // it has run unnoticed since
     append(*t, r);
+    t->here = r.from;
     g->woken_in.store(mark_, memory_order_relaxed);  // relaxed: published with the goroutine
 }
 
@@ -586,30 +598,40 @@ inline tracer::result tracer::start(const char* path) noexcept {
     return {};
 }
 
+/// As seen from outside: a worker that has yielded what it ran, or parked it before it told of anything, has it in
+/// `current` until it comes to its loop. Then it waits in a queue, or is elsewhere, or has gone on from there.
+inline bool tracer::still_runs(const trace_track& t, const goroutine* g,
+                               std::uint64_t id) noexcept {
+    if (g == nullptr || g->id.load(memory_order_acquire) != id ||
+        g->state.load(memory_order_acquire) != goroutine_state::running) {
+        return false;
+    }
+    const scheduler& s = *t.owner->home;
+    for (std::uint32_t i = 0; i < s.worker_count(); ++i) {
+        const worker* w = s.worker_at(i);
+        if (w != nullptr && w != t.owner && w->current.load(memory_order_relaxed) == g) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /// What still goes on there ends, for the trace.
 inline void tracer::end_track(trace_track& t) noexcept {
     trace_store* store = nullptr;
     {
         const spin_guard guard(t.lock);
+        const time_point at = now();  // before the looks below: whatever it is, it was so until now
         // A worker that has told nothing at all: it runs what it ran, if it has not switched.
-        // (Or it left what is elsewhere by now, and has not come to its loop since.)
-        const goroutine* g = t.seen.running;
-        if (g == nullptr || g->state.load(memory_order_relaxed) != goroutine_state::running) {
-            t.seen.pending = false;
-        }
-        for (std::uint32_t i = 0; i < t.owner->home->worker_count(); ++i) {
-            const worker* w = t.owner->home->worker_at(i);
-            if (w != nullptr && w != t.owner && w->current.load(memory_order_relaxed) == g) {
-                t.seen.pending = false;
-            }
-        }
+        if (!still_runs(t, t.seen.running, t.seen.what.id)) t.seen.pending = false;
         settle(t, t.owner, t.owner->ticks.load(memory_order_relaxed));
-        if (t.open.what != trace_record::kind::none) {
-            // Perhaps it has ended, and its worker is about to tell so.
-            const bool ended = t.open.what == trace_record::kind::run &&
-                               t.owner->finished.load(memory_order_relaxed) != t.finished;
-            close(t, ended ? trace_record::end::ended : trace_record::end::trace_stopped, nullptr,
-                  now());
+        if (t.open.what == trace_record::kind::run &&
+            t.owner->finished.load(memory_order_relaxed) != t.finished) {
+            close(t, trace_record::end::ended, nullptr, at);  // the worker is about to tell so
+        } else if (t.open.what == trace_record::kind::run && !still_runs(t, t.who, t.open.id)) {
+            close_yielded(t);
+        } else if (t.open.what != trace_record::kind::none) {
+            close(t, trace_record::end::trace_stopped, nullptr, at);
         }
         write_out(t);
         store = t.store;
