@@ -236,6 +236,7 @@ struct slice {
     std::string created_at;
     std::uint64_t created_by = 0;
     std::string on;
+    std::size_t order = 0;
 };
 
 struct arrow {
@@ -243,6 +244,7 @@ struct arrow {
     std::uint64_t track = 0;
     std::int64_t at = 0;
     bool end = false;
+    std::size_t order = 0;
 };
 
 struct trace_file {
@@ -257,10 +259,13 @@ struct trace_file {
         const json all = reader(text).whole();
         if (all.what != json::kind::array) throw std::runtime_error("not an array");
         for (const json& e : all.items) read(e);
-        std::stable_sort(arrows.begin(), arrows.end(),
-                         [](const arrow& a, const arrow& b) { return a.at < b.at; });
-        std::stable_sort(slices.begin(), slices.end(),
-                         [](const slice& a, const slice& b) { return a.from < b.from; });
+        // At one moment: in the file's order.
+        std::sort(arrows.begin(), arrows.end(), [](const arrow& a, const arrow& b) {
+            return std::pair(a.at, a.order) < std::pair(b.at, b.order);
+        });
+        std::sort(slices.begin(), slices.end(), [](const slice& a, const slice& b) {
+            return std::pair(a.from, a.order) < std::pair(b.from, b.order);
+        });
         for (std::size_t i = 0; i < slices.size(); ++i) by_track[slices[i].track].push_back(i);
     }
 
@@ -325,13 +330,14 @@ private:
             s.created_at = args.at("created_at").text;
             s.created_by = args.at("created_by").number();
             if (args.has("on")) s.on = args.at("on").text;
+            s.order = slices.size();
             slices.push_back(s);
         } else if (kind == "s" || kind == "f") {
             if (e.at("cat").text != "wake" || (kind == "f" && e.at("bp").text != "e")) {
                 throw std::runtime_error("an arrow of another kind");
             }
-            arrows.push_back(
-                {e.at("id").number(), e.at("tid").number(), e.at("ts").nanoseconds(), kind == "f"});
+            arrows.push_back({e.at("id").number(), e.at("tid").number(), e.at("ts").nanoseconds(),
+                              kind == "f", arrows.size()});
         } else if (kind == "C") {
             counters[name].push_back(e.at("args").at(name).number());
         } else if (kind == "M" && name == "thread_name") {

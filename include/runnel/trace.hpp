@@ -44,8 +44,8 @@ inline void stop() {
 /// Writes to `path`, a file that is made or replaced, what goroutines of all runtimes do from now on, until stop(). Goroutines
 /// that exist already are in it as others are; a worker that runs one may need a few nanoseconds to notice.
 /// Exit     a trace that goes on when main returns or exit() is called, or when a deadlock ends the process, is stopped
-///          then. After any other end the array lacks its closing bracket, at most the last 1024 events of each worker, and perhaps some of its last event;
-///          viewers accept that.
+///          then. After any other end the array lacks its closing bracket, up to 1024 events of each worker, and
+///          perhaps a part of its last one; viewers accept that.
 /// Errors   std::system_error if the file cannot be written; panic if a trace goes on already, or in a simulation.
 /// Threads  may be called by any goroutine or thread.
 /// Cost     none for a program that traces nothing. During a trace about 0.1 µs for each switch and wake-up, 110 KiB for
