@@ -41,7 +41,7 @@ chapters = {
 documents = {
     "Interview questions": ("interview", "### ", "questions, answered with code"),
     "Best practices, anti-patterns": ("practices", "### ", "practices and mistakes, the bad form and the good one"),
-    "Tools": ("tools", "## ", "sections: races, schedules, dumps, profiles, benchmarks"),
+    "Tools": ("tools", "## ", "sections: races, schedules, dumps, traces, profiles, benchmarks"),
 }
 # Of several sources, and with tests of its own: not run and compared as the others are.
 projects = {"excel_to_db"}
