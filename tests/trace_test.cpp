@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -45,6 +46,17 @@ using namespace std::chrono_literals;
 
 // ---- 1. a strict reader of JSON ----
 
+// Not std::stoull and its like, which use errno: the thread sanitizer takes two goroutines' of one thread for a race.
+template <class Number>
+Number to_number(std::string_view text, int base = 10) {
+    Number n{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n, base);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        throw std::runtime_error("not a number: " + std::string(text));
+    }
+    return n;
+}
+
 /// A value; numbers keep their text.
 struct json {
     enum class kind { null, boolean, number, string, array, object } what = kind::null;
@@ -60,16 +72,17 @@ struct json {
     }
     std::uint64_t number() const {
         if (what != kind::number) throw std::runtime_error("not a number: " + text);
-        return std::stoull(text);
+        return to_number<std::uint64_t>(text);
     }
     /// Of microseconds with three decimals, or none.
     std::int64_t nanoseconds() const {
         if (what != kind::number) throw std::runtime_error("not a time: " + text);
         const std::size_t point = text.find('.');
-        if (point == std::string::npos) return std::stoll(text) * 1000;
+        if (point == std::string::npos) return to_number<std::int64_t>(text) * 1000;
         if (text.size() - point != 4)
             throw std::runtime_error("a time with other decimals: " + text);
-        return std::stoll(text.substr(0, point)) * 1000 + std::stoll(text.substr(point + 1));
+        return to_number<std::int64_t>(text.substr(0, point)) * 1000 +
+               to_number<std::int64_t>(text.substr(point + 1));
     }
 };
 
@@ -156,7 +169,7 @@ private:
                     if (code.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
                         fail("an odd escape");
                     }
-                    c = static_cast<char>(std::stoi(code, nullptr, 16));
+                    c = static_cast<char>(to_number<std::uint8_t>(code, 16));
                 } else if (const std::size_t which = std::string_view("\"\\/bfnrt").find(c);
                            which != std::string_view::npos) {
                     c = "\"\\/\b\f\n\r\t"[which];
@@ -744,6 +757,10 @@ TEST_CASE("counters tell how many goroutines and timers there are", "[trace]") {
             runnel::wait_group wg;
             for (std::size_t i = 0; i < n; ++i) wg.go([&] { ch.recv_for(1h); });
             test::wait_parked(n, "chan receive");
+            // Who waits sets its timer a moment later.
+            if (!test::eventually([&] { return runnel::stats().timers >= n; })) {
+                throw std::runtime_error("fewer timers than goroutines that wait for theirs");
+            }
             runnel::trace::stop();
             for (std::size_t i = 0; i < n; ++i) ch.send(1);
             wg.wait();

@@ -219,7 +219,8 @@ private:
     void open_missed(trace_track& t, const worker* w, time_point at) noexcept;
     void close_behind(trace_track& t, const worker* w) noexcept;
     void close_yielded(trace_track& t) noexcept;
-    static bool still_runs(const trace_track& t, const goroutine* g, std::uint64_t id) noexcept;
+    static bool still_runs(const trace_track& t, const goroutine* g, std::uint64_t id,
+                           time_point here) noexcept;
     void settle(trace_track& t, const worker* w, std::uint32_t ticks) noexcept;
     void append(trace_track& t, const trace_record& r) noexcept;
 
@@ -599,19 +600,23 @@ inline tracer::result tracer::start(const char* path) noexcept {
 }
 
 /// As seen from outside: a worker that has yielded what it ran, or parked it before it told of anything, has it in
-/// `current` until it comes to its loop. Then it waits in a queue, or is elsewhere, or has gone on from there.
-inline bool tracer::still_runs(const trace_track& t, const goroutine* g,
-                               std::uint64_t id) noexcept {
+/// `current` until it comes to its loop. Then it waits in a queue, or is elsewhere, or has gone on from there. Of two
+/// that have it the one runs it that has told of it last; `here` is when `t` was told so.
+inline bool tracer::still_runs(const trace_track& t, const goroutine* g, std::uint64_t id,
+                               time_point here) noexcept {
     if (g == nullptr || g->id.load(memory_order_acquire) != id ||
         g->state.load(memory_order_acquire) != goroutine_state::running) {
         return false;
     }
+    if (t.owner == current_worker()) return true;  // it calls us
     const scheduler& s = *t.owner->home;
     for (std::uint32_t i = 0; i < s.worker_count(); ++i) {
         const worker* w = s.worker_at(i);
-        if (w != nullptr && w != t.owner && w->current.load(memory_order_relaxed) == g) {
-            return false;
-        }
+        if (w == nullptr || w == t.owner || w->current.load(memory_order_relaxed) != g) continue;
+        trace_track* other = w->track.load(memory_order_acquire);  // [TR-2]
+        if (other == nullptr) return false;
+        const spin_guard guard(other->lock);  // nobody but who stops a trace holds two
+        if (other->who != g || other->here > here) return false;
     }
     return true;
 }
@@ -623,12 +628,15 @@ inline void tracer::end_track(trace_track& t) noexcept {
         const spin_guard guard(t.lock);
         const time_point at = now();  // before the looks below: whatever it is, it was so until now
         // A worker that has told nothing at all: it runs what it ran, if it has not switched.
-        if (!still_runs(t, t.seen.running, t.seen.what.id)) t.seen.pending = false;
+        if (!still_runs(t, t.seen.running, t.seen.what.id, t.seen.what.from)) {
+            t.seen.pending = false;
+        }
         settle(t, t.owner, t.owner->ticks.load(memory_order_relaxed));
         if (t.open.what == trace_record::kind::run &&
             t.owner->finished.load(memory_order_relaxed) != t.finished) {
             close(t, trace_record::end::ended, nullptr, at);  // the worker is about to tell so
-        } else if (t.open.what == trace_record::kind::run && !still_runs(t, t.who, t.open.id)) {
+        } else if (t.open.what == trace_record::kind::run &&
+                   !still_runs(t, t.who, t.open.id, t.here)) {
             close_yielded(t);
         } else if (t.open.what != trace_record::kind::none) {
             close(t, trace_record::end::trace_stopped, nullptr, at);
