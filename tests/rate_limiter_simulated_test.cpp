@@ -92,6 +92,10 @@ TEST_CASE("a reservation says when to act, and is given back", "[rate_limiter]")
         require(limiter.tokens() == 2, "never more than the burst");
         auto now = limiter.reserve();
         now.cancel();
+        require(limiter.tokens() == 2, "at the very moment it is not used yet");
+        now = limiter.reserve();
+        runnel::sleep_for(1ns);
+        now.cancel();
         require(limiter.tokens() == 1, "what could be acted on is used");
     });
 }

@@ -96,12 +96,7 @@ public:
         const detail::time_point now = detail::now();
         const duration missing = missing_at(now);
         duration then = duration::zero();
-        if (interval_ > duration::zero()) {
-            const double tokens =
-                static_cast<double>(missing.count()) / static_cast<double>(interval_.count());
-            then = detail::to_duration(std::chrono::duration<double, duration::period>(
-                tokens * static_cast<double>(wanted.count())));
-        }
+        if (interval_ > duration::zero()) then = rescaled(missing, interval_, wanted);
         full_at_ = detail::deadline_after(then, now);
         interval_ = wanted;
     }
@@ -121,13 +116,14 @@ private:
         detail::time_point full_at;
         detail::time_point time_to_act;
         duration cost;
+        duration interval;  // when it was made
     };
 
     static duration checked_interval(duration d) {
         if (d < duration::zero()) {
             throw std::invalid_argument("runnel::rate_limiter: the interval is not negative");
         }
-        return d;
+        return d < longest ? d : longest;
     }
     static std::size_t checked_burst(std::size_t n) {
         if (n == 0) throw std::invalid_argument("runnel::rate_limiter: the burst is at least 1");
@@ -151,10 +147,17 @@ private:
         const duration cost = cost_of(n);
         const duration missing = missing_at(now);
         if ((n > burst_ && interval_ > duration::zero()) || missing > longest) {
-            return {false, {}, {}, {}};
+            return {false, {}, {}, {}, {}};
         }
         const duration beyond = missing + cost - cost_of(burst_);
-        return {true, now + missing + cost, beyond > duration::zero() ? now + beyond : now, cost};
+        return {true, now + missing + cost, beyond > duration::zero() ? now + beyond : now, cost,
+                interval_};
+    }
+    /// The time of as many tokens, where one takes `to` and not `from`.
+    static duration rescaled(duration time, duration from, duration to) {
+        const double tokens = static_cast<double>(time.count()) / static_cast<double>(from.count());
+        return detail::to_duration(std::chrono::duration<double, duration::period>(
+            tokens * static_cast<double>(to.count())));
     }
     void take(const plan& p) {
         full_at_ = p.full_at;
@@ -165,10 +168,11 @@ private:
     void give_back(const plan& p) {
         const std::lock_guard guard(mutex_);
         const detail::time_point now = detail::now();
-        if (p.time_to_act <= now) return;  // it was time to act: it counts as done
+        if (p.time_to_act < now) return;  // it was time to act: it counts as done
         const duration behind = last_act_ - p.time_to_act;
         if (behind >= p.cost) return;
-        full_at_ -= p.cost - behind;
+        const duration back = p.cost - behind;
+        full_at_ -= p.interval == interval_ ? back : rescaled(back, p.interval, interval_);
         if (behind == duration::zero()) last_act_ = p.time_to_act - p.cost;
     }
 
@@ -194,7 +198,7 @@ public:
         const detail::time_point now = detail::now();
         return plan_.time_to_act > now ? plan_.time_to_act - now : duration::zero();
     }
-    /// Gives the tokens back if it is not time to act yet, as far as others' reservations allow. Go  Cancel
+    /// Gives the tokens back unless it was time to act already, as far as others' reservations allow. Go  Cancel
     void cancel() {
         if (plan_.possible) limiter_->give_back(plan_);
         plan_.possible = false;
