@@ -29,6 +29,22 @@ inline void write_stderr(const char* text, std::size_t n) noexcept {
 }
 inline void write_stderr(const char* text) noexcept { write_stderr(text, std::strlen(text)); }
 
+/// A number's digits: no memory, no locale.
+class decimal {
+public:
+    explicit decimal(unsigned long long v) noexcept {
+        do {
+            text_[--begin_] = static_cast<char>('0' + v % 10);
+            v /= 10;
+        } while (v != 0);
+    }
+    std::string_view view() const noexcept { return {text_ + begin_, sizeof text_ - begin_}; }
+
+private:
+    char text_[20]{};  // of the largest, 2^64 - 1
+    std::size_t begin_ = sizeof text_;
+};
+
 /// A line built without allocation, for reports from signal handlers and fatal paths.
 class report_line {
 public:
@@ -39,13 +55,10 @@ public:
         return *this;
     }
     report_line& operator<<(unsigned long long v) noexcept {
-        char digits[20];
-        std::size_t n = 0;
-        do {
-            digits[n++] = static_cast<char>('0' + v % 10);
-            v /= 10;
-        } while (v != 0);
-        while (n > 0 && size_ < sizeof buffer_) buffer_[size_++] = digits[--n];
+        const decimal number(v);
+        for (const char c : number.view()) {
+            if (size_ < sizeof buffer_) buffer_[size_++] = c;
+        }
         return *this;
     }
     report_line& operator<<(const void* p) noexcept {

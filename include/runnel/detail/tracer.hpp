@@ -47,14 +47,8 @@ public:
         return *this;
     }
     trace_text& operator<<(std::uint64_t v) noexcept {
-        char digits[20];
-        std::size_t n = 0;
-        do {
-            digits[n++] = static_cast<char>('0' + v % 10);
-            v /= 10;
-        } while (v != 0);
-        while (n > 0) put(digits[--n]);
-        return *this;
+        const decimal number(v);
+        return *this << number.view();
     }
     /// Microseconds, to the nanosecond.
     trace_text& operator<<(duration d) noexcept {
@@ -608,7 +602,8 @@ inline bool tracer::still_runs(const trace_track& t, const goroutine* g, std::ui
         g->state.load(memory_order_acquire) != goroutine_state::running) {
         return false;
     }
-    if (t.owner == current_worker()) return true;  // it calls us
+    // Our own worker: what it has there is who calls.
+    if (t.owner == current_worker()) return t.owner->current.load(memory_order_relaxed) == g;
     const scheduler& s = *t.owner->home;
     for (std::uint32_t i = 0; i < s.worker_count(); ++i) {
         const worker* w = s.worker_at(i);
