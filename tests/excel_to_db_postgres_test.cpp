@@ -48,7 +48,7 @@ public:
     }
     fresh_schema(const fresh_schema&) = delete;
     fresh_schema& operator=(const fresh_schema&) = delete;
-    ~fresh_schema() { query("DROP SCHEMA " + name_ + " CASCADE"); }
+    ~fresh_schema() { drop(); }
 
     std::unique_ptr<pg_store> open(conflict_rule rule = conflict_rule::none,
                                    std::size_t connections = 8,
@@ -82,6 +82,19 @@ public:
     }
 
 private:
+    void drop() const {
+        // A lost connection's backend may be at its transaction yet, and each of us wait for the other. It ends
+        // before we have lost for the third time.
+        for (int attempts_left = 3;; --attempts_left) {
+            try {
+                query("DROP SCHEMA " + name_ + " CASCADE");
+                return;
+            } catch (const pg_failure& e) {
+                if (!e.is_transient() || attempts_left == 1) throw;
+            }
+        }
+    }
+
     std::string name_;
 };
 
@@ -475,7 +488,7 @@ namespace {
 // When a proxy breaks off both its connections.
 enum class breaks {
     before_it_is_passed_on,  // the word: the server never gets it
-    at_once,                 // the server may be at any point
+    at_once,                 // the server may be at any point, and the client hears nothing more
     after_the_answer,        // the server has done it all, but nobody hears of it
 };
 
@@ -532,6 +545,8 @@ private:
                 to_server && bytes.find(word_) != std::string_view::npos && --left_ == 0;
             if (last && when_ == breaks::before_it_is_passed_on) break;
             if (last && when_ == breaks::after_the_answer) answer_is_lost_ = true;
+            if (last && when_ == breaks::at_once)
+                from.close(error);  // or the answer might come back first
             to.write(bytes, error);
             if (last && when_ == breaks::at_once) break;
         }

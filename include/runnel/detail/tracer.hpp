@@ -498,6 +498,7 @@ inline void tracer::begin_track(worker* w, bool by_start) noexcept {
                 t->count = 0;
                 t->named = false;
                 t->open = {};
+                t->who = nullptr;  // what an earlier trace was told says nothing of this one
                 t->seen = {};
                 t->last = epoch_;
                 t->takes = !by_start;
@@ -595,7 +596,8 @@ inline tracer::result tracer::start(const char* path) noexcept {
 
 /// As seen from outside: a worker that has yielded what it ran, or parked it before it told of anything, has it in
 /// `current` until it comes to its loop. Then it waits in a queue, or is elsewhere, or has gone on from there. Of two
-/// that have it the one runs it that has told of it last; `here` is when `t` was told so.
+/// that have it the one runs it that has told of it last; `here` is when `t` was told so. If that is not known of both,
+/// neither is believed.
 inline bool tracer::still_runs(const trace_track& t, const goroutine* g, std::uint64_t id,
                                time_point here) noexcept {
     if (g == nullptr || g->id.load(memory_order_acquire) != id ||
@@ -611,7 +613,7 @@ inline bool tracer::still_runs(const trace_track& t, const goroutine* g, std::ui
         trace_track* other = w->track.load(memory_order_acquire);  // [TR-2]
         if (other == nullptr) return false;
         const spin_guard guard(other->lock);  // nobody but who stops a trace holds two
-        if (other->who != g || other->here > here) return false;
+        if (other->who != g || other->here >= here) return false;
     }
     return true;
 }
