@@ -148,14 +148,15 @@ RUNNEL_NOINLINE inline bool mutex::lock_slow(detail::time_point deadline) noexce
             }
             continue;
         }
-        // 2. Held, perhaps not for long. While we look, nobody needs to be woken.
+        // 2. Held, perhaps not for long. While we look, nobody needs to be woken. We look ever more rarely: each
+        // look takes the line from the holder, who wants it again at once where it is held often and briefly.
         if ((s & starving) == 0 && spins < most_spins && detail::spinning_may_help()) {
             ++spins;
             if (!awake && (s & (waiting | woken)) == waiting) {
                 // relaxed: says nothing about other memory
                 awake = state_.word.compare_exchange_weak(s, s | woken, memory_order_relaxed);
             }
-            for (int i = 0; i < 30; ++i) cpu_relax();
+            for (int i = 16 << spins; i != 0; --i) cpu_relax();
             s = state_.word.load(memory_order_relaxed);
             continue;
         }

@@ -131,15 +131,14 @@ public:
 
     /// Unlocks it after reading.
     /// Errors      unlock_of_unlocked (`RUnlock of unlocked RWMutex`); nothing has changed then. Not
-    ///             always noticed while others read.
+    ///             always noticed while others read or begin to.
     /// Cost        one atomic addition if no writer is there. Go  RUnlock
     void unlock_shared() {
         detail::interruption_point();
-        if (RUNNEL_UNLIKELY(word().load(detail::memory_order_relaxed) < one_reader))
-            throw_unlocked();
+        // Who looks at the word first has its line come twice, when another worker reads, too.
         const std::uint64_t s =
             word().fetch_sub(one_reader, detail::memory_order_release);  // [SM-1]
-        if (RUNNEL_UNLIKELY((s & slow) != 0)) leave();
+        if (RUNNEL_UNLIKELY((s & slow) != 0 || s < one_reader)) leave(s);
     }
 
 private:
@@ -155,6 +154,8 @@ private:
     static std::uint32_t readers(std::uint64_t s) noexcept {
         return static_cast<std::uint32_t>(s >> 32);
     }
+    /// Whether somebody has taken off the word a reader that was not there, and is about to put it back.
+    static bool overdrawn(std::uint64_t s) noexcept { return readers(s) > ~std::uint32_t{0} / 2; }
     detail::atomic<std::uint64_t>& word() noexcept { return state_.word; }
 
     bool try_share(detail::time_point deadline) noexcept {
@@ -179,14 +180,16 @@ private:
         }
         return false;
     }
-    /// Whether `seen` comes true while a holder on another worker does what is likely to be short.
+    /// Whether `seen` comes true while a holder on another worker does what is likely to be short: some
+    /// microseconds, with ever fewer looks, since each takes the line from those who work on it.
     template <class F>
     static bool soon(F seen) noexcept;
 
     bool lock_slow(detail::time_point deadline) noexcept;
     void unlock_slow(std::uint64_t s);
     bool ask(std::uint64_t arrived, detail::time_point deadline) noexcept;
-    void leave();
+    void leave(std::uint64_t s);
+    std::uint64_t settled() noexcept;
     [[noreturn]] static void throw_unlocked();
 
     // With the queues' lock held:
@@ -204,7 +207,7 @@ private:
 
 template <class F>
 bool shared_mutex::soon(F seen) noexcept {
-    for (unsigned pauses = 1; pauses <= 64 && detail::spinning_may_help(); pauses *= 4) {
+    for (unsigned pauses = 64; pauses <= 256 && detail::spinning_may_help(); pauses *= 2) {
         if (seen()) return true;
         for (unsigned i = pauses; i != 0; --i) detail::cpu_relax();
     }
@@ -219,9 +222,8 @@ RUNNEL_NOINLINE inline bool shared_mutex::lock_slow(detail::time_point deadline)
     if (!expired && soon([&] { return take_if_free(); })) return true;
     {
         basic_wait_lock guard(state_);
-        std::uint64_t s = word().load(memory_order_relaxed);
         // 1. From now on it is slow, and ours if nobody holds it.
-        while ((s & slow) == 0) {
+        for (std::uint64_t s = settled(); (s & slow) == 0; s = settled()) {
             const bool free = readers(s) == 0;
             if (!free && expired) return false;
             active_ = readers(s);
@@ -296,10 +298,14 @@ RUNNEL_NOINLINE inline bool shared_mutex::ask(std::uint64_t arrived,
            wait_outcome::ok;
 }
 
-/// A reader that has taken itself off the word in slow mode.
-RUNNEL_NOINLINE inline void shared_mutex::leave() {
+/// A reader that has taken itself off the word `s` in slow mode, or has not been one.
+RUNNEL_NOINLINE inline void shared_mutex::leave(std::uint64_t s) {
     using namespace detail;
     RUNNEL_POINT("shared_mutex.leave");
+    if (RUNNEL_UNLIKELY(s < one_reader)) {
+        word().fetch_add(one_reader, memory_order_relaxed);
+        throw_unlocked();
+    }
     state_.lock();  // [SM-1] acquires: the writer that we wake sees what the other readers did
     if (RUNNEL_UNLIKELY(active_ == 0)) {
         word().fetch_add(one_reader, memory_order_relaxed);
@@ -315,6 +321,18 @@ RUNNEL_NOINLINE inline void shared_mutex::leave() {
 
 RUNNEL_NOINLINE inline void shared_mutex::throw_unlocked() {
     throw unlock_of_unlocked("RUnlock of unlocked RWMutex");
+}
+
+/// The word, once nobody has taken off it what was not there.
+inline std::uint64_t shared_mutex::settled() noexcept {
+    using namespace detail;
+    spin_wait undone;
+    std::uint64_t s = word().load(memory_order_relaxed);  // relaxed: whoever uses it compares again
+    while (RUNNEL_UNLIKELY(overdrawn(s))) {
+        undone.pause();
+        s = word().load(memory_order_relaxed);
+    }
+    return s;
 }
 
 // ---- 3. handing over ----
@@ -347,7 +365,7 @@ inline void shared_mutex::admit_readers(detail::wake_list& woken) noexcept {
 inline void shared_mutex::hand_over(bool readers_first) noexcept {
     using namespace detail;
     wake_list woken;
-    std::uint64_t s = word().load(memory_order_relaxed);
+    std::uint64_t s = settled();
     std::uint32_t admitted = 0;
     waiter* next = nullptr;
     // 1. Whose turn it is. Guests count as readers that wait; those that come later do not.
@@ -378,6 +396,7 @@ inline void shared_mutex::hand_over(bool readers_first) noexcept {
                                          memory_order_relaxed)) {  // [SM-1] [WL-1]
             break;
         }
+        s = settled();
     }
     woken.wake_all();
 }

@@ -109,6 +109,33 @@ struct shared_goes : model::shipping {
     }
 };
 
+/// One unlocks what it does not hold: it is told, and those who write notice nothing.
+struct shared_misused : model::shipping {
+    static constexpr int threads = 3;
+    runnel::shared_mutex m;
+    model::var<bool> inside{false};
+
+    shared_misused() { model::name(m, "shared_mutex"); }
+    void run(int me) {
+        if (me == 0) {
+            bool told = false;
+            try {
+                m.unlock_shared();
+            } catch (const runnel::unlock_of_unlocked&) {
+                told = true;
+            }
+            model::check(told, "it was not told");
+            return;
+        }
+        m.lock();
+        model::check(!inside, "two are inside");
+        inside = true;
+        inside = false;
+        m.unlock();
+    }
+    void end() { model::check(m.try_lock(), "the mutex was left locked"); }
+};
+
 TEST_CASE("shared_mutex: one writer or many readers, and nobody waits for ever",
           "[model][shared_mutex]") {
     constexpr int nobody = -1;
@@ -128,6 +155,8 @@ TEST_CASE("shared_mutex: one writer or many readers, and nobody waits for ever",
                                        {.preemptions = 2, .stale_reads = 1}, 0);
     model::require_clean<reader_behind_writer>("shared_mutex, a reader behind a writer",
                                                {.preemptions = 2, .stale_reads = 1});
+    model::require_clean<shared_misused>("shared_mutex, unlocked by who does not hold it",
+                                         {.preemptions = 3, .stale_reads = 1});
 }
 
 TEST_CASE("shared_mutex may be destroyed by the last", "[model][shared_mutex]") {
