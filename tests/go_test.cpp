@@ -278,6 +278,59 @@ TEST_CASE("goroutines start goroutines, to any depth", "[go]") {
 
 // ---- 3. yield ----
 
+// A goroutine for each call.
+int recursion(int depth, std::atomic<std::size_t>& most) {
+    if (depth == 0) return 1;
+    int leaves[2];
+    runnel::wait_group wg;
+    for (int& n : leaves) wg.go([&] { n = recursion(depth - 1, most); });
+    wg.wait();
+    const std::size_t alive = runnel::num_goroutine();
+    for (std::size_t seen = most; alive > seen && !most.compare_exchange_weak(seen, alive);) {
+    }
+    return leaves[0] + leaves[1];
+}
+
+TEST_CASE("a recursion of goroutines runs depth first", "[go]") {
+    // Of 2^14 calls as many wait as the recursion is deep, not nearly all of them.
+    const test::procs workers(1);
+    std::atomic<std::size_t> most{0};
+    int leaves = 0;
+    runnel::run([&] { leaves = recursion(13, most); });
+    CHECK(leaves == 1 << 13);
+    CHECK(most > 13);
+    CHECK(most < 1000);
+}
+
+TEST_CASE("new goroutines without end do not keep an older one from running", "[go]") {
+    for (const bool has_parked : {false, true}) {
+        INFO("has parked: " << has_parked);
+        const test::procs workers(1);
+        std::atomic<bool> ran{false};
+        std::function<void()> grow = [&] {
+            if (ran) return;
+            runnel::go(grow);   // comes second, as the newest in the ring
+            runnel::go([] {});  // comes first
+        };
+        runnel::run([&] {
+            const auto ch = make_chan<int>();
+            runnel::wait_group wg;
+            wg.go([&] {
+                if (has_parked) ch.recv();
+                ran = true;
+            });
+            if (has_parked) {
+                runnel::yield();  // it parks
+                ch.send(1);
+            }
+            runnel::go([] {});  // takes its place as the next one
+            runnel::go(grow);
+            wg.wait();
+        });
+        CHECK(ran);
+    }
+}
+
 TEST_CASE("yield lets others run, on one processor in turn", "[go][yield]") {
     const std::size_t before = runnel::set_max_procs(1);
     std::string order;

@@ -99,13 +99,47 @@ TEST_CASE("a ring that is never empty is never seen to be", "[run_queue][C-107]"
     });
     const int rounds = test::scale(1'000'000);
     for (int i = 0; i < rounds; ++i) {
-        q->push(&all[1]);
-        q->pop();
+        q->stack(&all[1]);
+        if (i % 2 == 0 || q->pop_newest() == nullptr) q->pop();
         std::swap(all[0].value, all[1].value);
     }
     stop = true;
     observer.join();
     CHECK(seen_empty == 0);
+}
+
+TEST_CASE("the newest is taken if it was stacked and is not the last, and thieves have the oldest",
+          "[run_queue]") {
+    auto all = items(6);
+    const auto q = std::make_unique<queue>();
+    CHECK(q->pop_newest() == nullptr);
+    CHECK(q->only_stacked());
+    q->push(&all[0]);
+    CHECK(q->pop_newest() == nullptr);
+    CHECK_FALSE(q->only_stacked());
+    q->stack(&all[1]);
+    q->stack(&all[2]);
+    CHECK_FALSE(q->only_stacked());
+    CHECK(q->pop_newest() == &all[2]);
+    CHECK(q->pop() == &all[0]);
+    CHECK(q->only_stacked());
+    CHECK(q->pop_newest() == nullptr);  // the last one may be a thief's
+    CHECK(q->pop() == &all[1]);
+
+    for (int i = 0; i < 6; ++i) q->stack(&all[static_cast<std::size_t>(i)]);
+    CHECK(q->pop_newest() == &all[5]);
+    CHECK(q->pop_newest() == &all[4]);
+    CHECK(q->pop_newest() == &all[3]);
+    CHECK(q->pop_newest() == nullptr);  // a thief may have seen all six
+    CHECK(q->pop() == &all[0]);
+    CHECK(q->pop_newest() == &all[2]);  // no thief has seen more than two from here on
+    q->push(&all[3]);
+    CHECK(q->pop_newest() == nullptr);
+    q->restack();
+    CHECK(q->only_stacked());
+    CHECK(q->pop_newest() == &all[3]);
+    CHECK(q->pop() == &all[1]);
+    CHECK(q->empty());
 }
 
 TEST_CASE("with thieves every item is taken exactly once", "[run_queue]") {
@@ -133,7 +167,8 @@ TEST_CASE("with thieves every item is taken exactly once", "[run_queue]") {
     }
     long given = 0;
     for (int i = 0; i < n;) {
-        if (q->push(&all[static_cast<std::size_t>(i)])) {
+        item* next = &all[static_cast<std::size_t>(i)];
+        if (i / 100 % 2 == 0 ? q->push(next) : q->stack(next)) {
             ++i;
         } else {
             q->pop_half([&](item* half) {
@@ -142,7 +177,9 @@ TEST_CASE("with thieves every item is taken exactly once", "[run_queue]") {
             });
         }
         if (i % 3 == 0) {
-            if (item* own = q->pop(); own != nullptr) {
+            item* own = i % 2 == 0 ? q->pop_newest() : nullptr;
+            if (own == nullptr) own = q->pop();
+            if (own != nullptr) {
                 ++own->taken;
                 ++given;
             }

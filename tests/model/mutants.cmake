@@ -64,6 +64,16 @@ mutate(pop_by_store queues "run_queue loses*" "data race|taken twice" detail/run
                 return item;
             }
             // [RQ-2] gives the slot back to push().")
+mutate(newest_by_count queues "run_queue loses*" "data race|taken twice|it does not end" detail/run_queue.hpp
+    "        return count > most_ - most_ / 2;"
+    "        if (::model::mutated(\"newest_by_count\")) return count > 1;
+        return count > most_ - most_ / 2;")
+mutate(newest_without_second_look queues "run_queue loses*" "data race|taken twice|it does not end" detail/run_queue.hpp
+    "        if (now != h && !out_of_reach(newest, now)) {"
+    "        if (now != h && !out_of_reach(newest, now) && !::model::mutated(\"newest_without_second_look\")) {")
+mutate(most_of_the_moment queues "run_queue loses*" "data race|taken twice|it does not end" detail/run_queue.hpp
+    "        if (h != seen_head_ || most_ < count) most_ = count;"
+    "        if (h != seen_head_ || most_ < count || ::model::mutated(\"most_of_the_moment\")) most_ = count;")
 
 # ---- waiting ----
 mutate(countdown_mark_blindly sync "countdown: nobody*" "deadlock" detail/countdown.hpp
@@ -175,12 +185,12 @@ mutate(deadline_takes_all goroutines "a goroutine's deadline*" "deadlock|data ra
         return s->goroutine_;")
 endif()
 mutate(kicked_after idle "ID-1*" "deadlock" detail/scheduler.hpp
-    "            if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);"
+    "            if (goroutine* kicked = take_next(w); kicked != nullptr) push_kicked(w, kicked);"
     "            if (::model::mutated(\"kicked_after\")) {
                 if (goroutine* late = w->next.exchange(g, memory_order_seq_cst); late != nullptr) push_local(w, late);
                 return wake_if_needed();
             }
-            if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);")
+            if (goroutine* kicked = take_next(w); kicked != nullptr) push_kicked(w, kicked);")
 mutate(moves_silently idle "ID-1*" "deadlock" detail/scheduler.hpp
     "            } else if (moves && !w->queue.empty()) {"
     "            } else if (moves && !w->queue.empty() && !::model::mutated(\"moves_silently\")) {")

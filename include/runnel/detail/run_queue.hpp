@@ -5,7 +5,15 @@
 //   Layer   2
 //   Invariants
 //     tail_ is written by the owner only, head_ by whoever takes (compare-exchange);
-//     head_ <= tail_ <= head_ + capacity (mod 2^32); slots [head_, tail_) hold goroutines.
+//     head_ <= tail_ <= head_ + capacity (mod 2^32); slots [head_, tail_) hold goroutines. While the owner looks
+//     whether it may have the newest, that one's slot is left out.
+//   [RQ-4] The owner takes the newest by moving the tail back, and wins no compare-exchange for it. A thief may have
+//     seen an older tail, and take half of what it saw. But it takes the older half, and only while the head is what
+//     it saw. So the owner keeps in most_ how far the tail was at most while the head was seen_head_, and takes no
+//     slot of the older half of that. It moves the tail, then reads the head; a thief reads the head, then the tail; all
+//     four sequentially consistent. So of an owner and a thief that meet, either the thief sees the tail moved back, or
+//     the owner sees the head that the thief has read; and between two such moves of the owner's the tail only grows,
+//     so what it is before the second is the most that a thief may have seen after the first.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +39,15 @@ public:
         if (t - h >= capacity) return false;
         slots_[t % capacity].store(item, memory_order_relaxed);  // relaxed: published by [RQ-1]
         tail_.store(t + 1, memory_order_release);                // [RQ-1] publishes the slot
+        stacked_ = 0;
+        return true;
+    }
+
+    /// The same, of one that pop_newest() may take.
+    bool stack(Item* item) noexcept {
+        const std::uint32_t below = stacked_;
+        if (!push(item)) return false;
+        stacked_ = below + 1;
         return true;
     }
 
@@ -52,6 +69,30 @@ public:
             }
         }
     }
+
+    /// What was pushed last, if it was by stack(), and no thief may be about to take it; else null.
+    Item* pop_newest() noexcept {
+        if (!has_stacked()) return nullptr;
+        const std::uint32_t newest = tail_.load(memory_order_relaxed) - 1;
+        const std::uint32_t h = head_.load(memory_order_relaxed);  // relaxed: a hint
+        if (!out_of_reach(newest, h)) return nullptr;
+        tail_.store(newest, memory_order_seq_cst);  // [RQ-4], and [RQ-1] of what is below
+        RUNNEL_POINT("run_queue.pop_newest.moved");
+        const std::uint32_t now = head_.load(memory_order_seq_cst);  // [RQ-4]
+        if (now != h && !out_of_reach(newest, now)) {
+            tail_.store(newest + 1, memory_order_release);  // [RQ-1] as it was
+            return nullptr;
+        }
+        --stacked_;
+        return slots_[newest % capacity].load(memory_order_relaxed);
+    }
+
+    /// Whether pop_newest() may take anything.
+    bool has_stacked() const noexcept { return stacked_ != 0; }
+    /// Whether it may take all that is here, one after the other.
+    bool only_stacked() const noexcept { return size() <= stacked_; }
+    /// As if stack() had pushed all of it.
+    void restack() noexcept { stacked_ = size(); }
 
     /// Takes the older half for the global queue: `sink(item)` for each, in order.
     template <class Sink>
@@ -80,8 +121,9 @@ public:
     /// is empty; returns one of them, not counted there, or null.
     Item* steal_into(run_queue& mine) noexcept {
         for (;;) {
-            std::uint32_t h = head_.load(memory_order_acquire);        // [RQ-3]
-            const std::uint32_t t = tail_.load(memory_order_acquire);  // [RQ-1] sees the slots
+            std::uint32_t h = head_.load(memory_order_seq_cst);  // [RQ-3] [RQ-4]
+            const std::uint32_t t =
+                tail_.load(memory_order_seq_cst);  // [RQ-1] [RQ-4] sees the slots
             std::uint32_t n = t - h;
             n -= n / 2;
             if (n == 0) return nullptr;
@@ -115,8 +157,22 @@ public:
     }
 
 private:
+    /// Whether no thief takes the newest, by what is known now that the head is `h`. [RQ-4]
+    bool out_of_reach(std::uint32_t newest, std::uint32_t h) noexcept {
+        const std::uint32_t count = newest + 1 - h;
+        if (count > capacity) return false;  // a thief has had it already
+        if (h != seen_head_ || most_ < count) most_ = count;
+        seen_head_ = h;
+        return count > most_ - most_ / 2;
+    }
+
     alignas(64) atomic<std::uint32_t> head_{0};
     alignas(64) atomic<std::uint32_t> tail_{0};
+    // The owner's alone.
+    std::uint32_t stacked_ =
+        0;  // so many of the newest, if they are still here, were pushed by stack()
+    std::uint32_t seen_head_ = 0;  // [RQ-4]
+    std::uint32_t most_ = 0;       // [RQ-4] there were, from that head on
     atomic<Item*> slots_[capacity] = {};
 };
 

@@ -416,6 +416,7 @@ public:
 private:
     static constexpr std::uint32_t fairness = look_around::period;
     static constexpr std::uint32_t max_streak = 64;
+    static constexpr std::uint64_t most_newest_ms = 100;
     static constexpr std::size_t batch =
         128;  // half a ring: the rest of it is empty when this is taken
     static constexpr std::uint64_t one_active = 1;
@@ -436,7 +437,7 @@ private:
             !RUNNEL_FAULT("scheduler.elsewhere")) {
             // The last one made runnable runs first: its data is warm. The one before goes into the ring first:
             // whoever sees `g` in its place, or that it has gone from there, sees that one in the ring.
-            if (goroutine* kicked = take_next(w); kicked != nullptr) push_local(w, kicked);
+            if (goroutine* kicked = take_next(w); kicked != nullptr) push_kicked(w, kicked);
             if (has_the_only_place(w)) {
                 w->next.store(g, memory_order_release);
                 return;
@@ -491,6 +492,13 @@ private:
 
     void push_local(worker* w, goroutine* g) noexcept {
         if (RUNNEL_LIKELY(w->queue.push(g))) return;
+        overflow(w, g);
+    }
+
+    /// One that was to be the next.
+    void push_kicked(worker* w, goroutine* g) noexcept {
+        const bool never_ran = g->own_stack == nullptr;
+        if (RUNNEL_LIKELY(never_ran ? w->queue.stack(g) : w->queue.push(g))) return;
         overflow(w, g);
     }
 
@@ -566,7 +574,7 @@ private:
             if (RUNNEL_LIKELY(w->next_streak < max_streak)) {
                 g = take_next(w);
                 w->next_streak = g != nullptr ? w->next_streak + 1 : 0;
-                if (g == nullptr) g = w->queue.pop();
+                if (g == nullptr) g = take_from_ring(w);
             } else {
                 // A chain of wake-ups does not starve the queue.
                 w->next_streak = 0;
@@ -575,6 +583,27 @@ private:
             }
             if (g == nullptr || RUNNEL_LIKELY(!drop_if_ended(g))) return g;
         }
+    }
+
+    /// Those that have never run in the reverse order of their start, others in the order in which they came: a
+    /// goroutine that starts others and waits for them has them run depth first, as calls would, so that at each
+    /// moment as many wait as the calls are deep, where breadth first nearly all would. Thieves take the oldest.
+    goroutine* take_from_ring(worker* w) noexcept {
+        if (w->queue.has_stacked()) {
+            if (goroutine* g = take_newest(w); g != nullptr) return g;
+        }
+        return w->queue.pop();
+    }
+    goroutine* take_newest(worker* w) noexcept {
+        // So that none waits for ever. Rarely, where all have never run: each breaks into a recursion at its widest.
+        const std::uint32_t most = w->queue.only_stacked() ? 1U << 20 : 64;
+        const std::uint64_t at = coarse_ms.load(memory_order_relaxed);
+        if (RUNNEL_UNLIKELY(++w->newest_streak > most || at - w->oldest_at >= most_newest_ms)) {
+            w->newest_streak = 0;
+            w->oldest_at = at;
+            return nullptr;
+        }
+        return w->queue.pop_newest();
     }
 
     static goroutine* take_next(worker* w) noexcept {
@@ -831,6 +860,7 @@ inline goroutine* scheduler::steal(worker* w, bool next_too) noexcept {
             }
             if (g == nullptr) break;
             w->bump(w->steals);
+            if (g->own_stack == nullptr) w->queue.restack();  // most likely like the others
             if (admit(w, g)) return g;
             if (goroutine* other = pick_queued(w); other != nullptr) return other;
         }

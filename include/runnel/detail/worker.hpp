@@ -61,6 +61,8 @@ public:
     atomic<goroutine*> current{nullptr};  // [W-1] written by its thread; read by dumps
     atomic<std::uint32_t> ticks{0};       // switches; written by its thread, watched by the monitor
     std::uint32_t next_streak = 0;
+    std::uint32_t newest_streak = 0;
+    std::uint64_t oldest_at = 0;            // in coarse_ms
     atomic<run_scope*> announced{nullptr};  // [RS-2] whose goroutines may run here
     // [TR-1] see look_around; written by whoever starts or stops a trace, read by the worker's thread
     atomic<std::uint32_t> looks{look_around::every_period};
