@@ -145,17 +145,18 @@ public:
     cancel_context(cancel_context&& o) noexcept = default;
     cancel_context& operator=(cancel_context&& o) noexcept {
         if (this != &o) {
-            cancel();
+            give_up();
             context::operator=(std::move(o));
         }
         return *this;
     }
     cancel_context(const cancel_context&) = delete;
     cancel_context& operator=(const cancel_context&) = delete;
-    ~cancel_context() { cancel(); }
+    ~cancel_context() { give_up(); }
 
     /// Cancels this context and all below it. When it returns this one is done, and so are those
     /// below unless another thread is cancelling them at this moment. The first cancellation wins.
+    /// Whoever has waited for it may end the owner's life before this returns.
     /// Cost  O(contexts below, and who waits for them); does not park, and runs nothing of the
     ///       user's but the callbacks of stop tokens.
     void cancel() const noexcept { cancel(std::error_code()); }
@@ -168,6 +169,11 @@ public:
 private:
     friend struct detail::context_access;
     explicit cancel_context(detail::context_core* adopted) noexcept : context(adopted) {}
+
+    void give_up() const noexcept {
+        detail::interruption_point();
+        if (core_ != nullptr) detail::context_core::cancel_held(core_, errc::canceled, {});
+    }
 };
 
 /// What after_func(ctx, f) returns. Dropping it does nothing.
@@ -236,7 +242,7 @@ inline cancel_context with_deadline(const context& parent, time_point deadline, 
     auto child = context_access::adopt<cancel_context>(node);
     node->join_parent();
     if (deadline <= now) {
-        context_core::cancel(node, errc::deadline_exceeded, {});
+        context_core::cancel_held(node, errc::deadline_exceeded, {});
     } else {
         node->start();
     }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -45,6 +47,28 @@ TEST_CASE("shared_mutex: a reader that comes late does not get what was meant fo
         early.join();
         expected.check(m.try_lock(), "all have left");
         m.unlock();
+    });
+    expected.verify();
+}
+
+TEST_CASE("context: who has waited for a context may end it before cancel() has returned",
+          "[faults][context][canceller_holds_nothing]") {
+    static runnel::context_key<std::shared_ptr<int>> key("value");
+    test::expectations expected;
+    test::on_workers([&] {
+        const auto counted = std::make_shared<int>(1);
+        auto above = std::make_optional(runnel::with_value(runnel::background(), key, counted));
+        auto ctx = std::make_optional(runnel::with_cancel(*above));
+        above.reset();
+        test::held_at window("context.decided");
+        std::thread canceller([&] { ctx->cancel(); });
+        expected.check(test::eventually([&] { return window.reached(); }), "it is being cancelled");
+        expected.check(ctx->err() == runnel::errc::canceled, "it is done");
+        ctx.reset();
+        expected.check_eq(counted.use_count(), 2L, "the one who cancels it has it yet");
+        window.release();
+        canceller.join();
+        expected.check_eq(counted.use_count(), 1L, "nobody has it");
     });
     expected.verify();
 }

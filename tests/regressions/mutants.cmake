@@ -340,6 +340,12 @@ regression_mutant(ours late_reader faults_windows_test shared_mutex.hpp
     "a reader that comes late takes what was granted to an earlier one, and overtakes a writer"
     "    if (((word().load(memory_order_relaxed) ^ arrived) & phase) != 0) {"
     "    if (grants_ > 0) {")
+regression_mutant(ours canceller_holds_nothing faults_windows_test detail/context_core.hpp
+    "who cancels a context goes on to use what the one who was woken has let go of"
+    "        top->retain();
+        cancel_held(top, reason, cause);
+        release(top);"
+    "        cancel_held(top, reason, cause);")
 regression_mutant(ours unwoken_monitor faults_windows_test detail/monitor.hpp
     "the first worker does not wake the monitor, which may have fallen asleep before it was there"
     "    wake_monitor();

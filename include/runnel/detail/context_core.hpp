@@ -91,7 +91,7 @@ public:
             tsan::acquire(&above_->decided_);  // that cancellation happens before ours
             cause = above_->cause_;
         }
-        cancel(this, static_cast<errc>(code), cause);
+        cancel_held(this, static_cast<errc>(code), cause);
     }
 
     void leave_parent() noexcept {
@@ -102,9 +102,17 @@ public:
 
     // ---- 3. cancelling ----
 
-    /// Cancels `top`, which the caller holds, and all below it. The first cancellation of a node
+    /// Cancels `top`, which the caller holds until then, and all below it. The first cancellation of a node
     /// wins; its cause, if empty, is `reason`.
     static void cancel(context_core* top, errc reason, std::error_code cause) noexcept {
+        if (top->err()) return;
+        // As soon as it is done somebody else, who waited for that, may let go of it.
+        top->retain();
+        cancel_held(top, reason, cause);
+        release(top);
+    }
+    /// The same by one who holds it until this returns.
+    static void cancel_held(context_core* top, errc reason, std::error_code cause) noexcept {
         if (top->err()) return;
         remainder rest;
         propagate(top, reason, cause, rest);
