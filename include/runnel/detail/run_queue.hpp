@@ -121,9 +121,8 @@ public:
     /// is empty; returns one of them, not counted there, or null.
     Item* steal_into(run_queue& mine) noexcept {
         for (;;) {
-            std::uint32_t h = head_.load(memory_order_seq_cst);  // [RQ-3] [RQ-4]
-            const std::uint32_t t =
-                tail_.load(memory_order_seq_cst);  // [RQ-1] [RQ-4] sees the slots
+            std::uint32_t h = head_.load(memory_order_seq_cst);        // [RQ-3] [RQ-4]
+            const std::uint32_t t = tail_.load(memory_order_seq_cst);  // [RQ-1] [RQ-4]
             std::uint32_t n = t - h;
             n -= n / 2;
             if (n == 0) return nullptr;
@@ -169,8 +168,7 @@ private:
     alignas(64) atomic<std::uint32_t> head_{0};
     alignas(64) atomic<std::uint32_t> tail_{0};
     // The owner's alone.
-    std::uint32_t stacked_ =
-        0;  // so many of the newest, if they are still here, were pushed by stack()
+    std::uint32_t stacked_ = 0;  // so many, of the newest down, were pushed by stack(), gone or not
     std::uint32_t seen_head_ = 0;  // [RQ-4]
     std::uint32_t most_ = 0;       // [RQ-4] there were, from that head on
     atomic<Item*> slots_[capacity] = {};

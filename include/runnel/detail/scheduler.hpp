@@ -595,7 +595,8 @@ private:
         return w->queue.pop();
     }
     goroutine* take_newest(worker* w) noexcept {
-        // So that none waits for ever. Rarely, where all have never run: each breaks into a recursion at its widest.
+        // So that none waits for ever. Rarely where all are new: each such turn begins one more part of a recursion,
+        // and the widest that is left.
         const std::uint32_t most = w->queue.only_stacked() ? 1U << 20 : 64;
         const std::uint64_t at = coarse_ms.load(memory_order_relaxed);
         if (RUNNEL_UNLIKELY(++w->newest_streak > most || at - w->oldest_at >= most_newest_ms)) {
