@@ -474,7 +474,7 @@ TEST_CASE("a goroutine's stretches are in the trace, with its name, its origin a
 }
 
 TEST_CASE("no switch is left out, however many there are", "[trace]") {
-    constexpr int rounds = 1500;  // more than a worker's memory holds
+    constexpr int rounds = 3000;  // more than a worker's memory holds
     std::atomic<std::uint64_t> id{0};
     traced_on_workers(
         [&] {

@@ -105,7 +105,6 @@ public:
     /// Cancels `top`, which the caller holds until then, and all below it. The first cancellation of a node
     /// wins; its cause, if empty, is `reason`.
     static void cancel(context_core* top, errc reason, std::error_code cause) noexcept {
-        if (top->err()) return;
         // As soon as it is done somebody else, who waited for that, may let go of it.
         top->retain();
         cancel_held(top, reason, cause);
