@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <sys/syscall.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -108,4 +109,27 @@ TEST_CASE("monitor: it is woken by the first worker, or it would look after noth
     INFO(r.err);
     CHECK(r.status == 2);
     CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));
+}
+
+TEST_CASE("monitor: work does not wait for one who was woken and gets no processor",
+          "[faults][monitor][one_after_another]") {
+    std::atomic<bool> computes{false};
+    std::atomic<bool> ran{false};
+    runnel::runtime_options two;
+    two.max_procs = 2;
+    runnel::runtime rt(two);
+    rt.go([&] {
+        computes = true;
+        while (!ran) {  // never comes back to its worker
+        }
+    });
+    REQUIRE(test::eventually([&] { return computes.load(); }));
+    // The other place, and the right to look for work, are kept for a worker that does not come.
+    test::held_at window("scheduler.wake.reserved");
+    std::thread starter([&] { rt.go([&] { ran = true; }); });
+    CHECK(test::eventually([&] { return window.reached(); }));
+    CHECK(test::eventually([&] { return ran.load(); }));
+    window.release();
+    starter.join();
+    CHECK(test::eventually([&] { return ran.load(); }));
 }

@@ -295,8 +295,7 @@ regression_mutant(28 release_sequence model_queues_test detail/run_queue.hpp
     "        tail_.store(t + 1, memory_order_relaxed);")
 regression_mutant(32 boost_fiber_254 regressions_scheduler_test detail/monitor.hpp
     "nobody is woken for the place of a worker that does not come back"
-    "        if (waiting) s_.wake_if_needed();
-"
+    "        hurry_ = waiting ? wake_some() : 0;"
     "")
 regression_mutant(33 boost_fiber_217 runtime_test detail/scheduler.hpp
     "that a runtime has ended is said for all runtimes of the process"
@@ -351,3 +350,7 @@ regression_mutant(ours unwoken_monitor faults_windows_test detail/monitor.hpp
     "    wake_monitor();
     started_.store(true, memory_order_release);"
     "    started_.store(true, memory_order_release);")
+regression_mutant(ours one_after_another faults_windows_test detail/monitor.hpp
+    "all work waits for one that was woken and gets no processor"
+    "        hurry_ = waiting ? wake_some() : 0;"
+    "        if (waiting) s_.wake_if_needed();")

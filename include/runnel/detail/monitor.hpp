@@ -104,7 +104,18 @@ struct monitor {
             }
             if (w->place.load(memory_order_relaxed) != worker::place_state::held) drain(w);
         }
-        if (waiting) s_.wake_if_needed();
+        hurry_ = waiting ? wake_some() : 0;
+    }
+
+    // Who is woken wakes the next one when it has found work. Where it waits for a processor itself, all behind it
+    // would wait one after the other, for as long as there are places: ever more are woken at once, then.
+    // How many more are to be woken the next time.
+    std::size_t wake_some() noexcept {
+        s_.wake_if_needed();
+        if (s_.active() >= s_.max_procs()) return 0;
+        const std::size_t most = s_.queued();
+        for (std::size_t i = 0; i < hurry_ && i < most && s_.wake_one(true);) ++i;
+        return hurry_ == 0 ? 1 : hurry_ * 2 < most ? hurry_ * 2 : most;
     }
 
     static bool is_stuck(worker* w) noexcept {
@@ -297,6 +308,7 @@ private:
 
     scheduler& s_;
     const bool warns_ = debug_wants("warn-on-handover");
+    std::size_t hurry_ = 0;  // how many more are woken at the next look
     duration poll_ = duration::zero();
     run_queue<goroutine> scratch_;
 };

@@ -644,7 +644,7 @@ private:
         return n.ends_with != nullptr && n.ends_with->ended.load(memory_order_acquire);
     }
     void expire_timers(worker* w) noexcept;
-    void wake_one() noexcept;
+    bool wake_one(bool beside_others = false) noexcept;
     bool start_worker(bool looking) noexcept {
         spin_guard g(start_lock_);
         return start_worker_locked(looking);
@@ -1163,11 +1163,12 @@ inline void scheduler::run_stand_in(timer_node* n) noexcept {
     s.call_heir();
 }
 
-RUNNEL_NOINLINE inline void scheduler::wake_one() noexcept {
+// False if there is no place, or somebody looks already, unless one more is to be woken `beside_others`.
+RUNNEL_NOINLINE inline bool scheduler::wake_one(bool beside_others) noexcept {
     // Reserve the place and the right to look for whoever is woken.
     std::uint64_t s = state_.load(memory_order_seq_cst);
     do {
-        if (spinning_of(s) != 0 || active_of(s) >= max_procs()) return;
+        if ((spinning_of(s) != 0 && !beside_others) || active_of(s) >= max_procs()) return false;
     } while (!state_.compare_exchange_weak(s, s + one_active + one_spinning, memory_order_seq_cst));
     RUNNEL_POINT("scheduler.wake.reserved");
     scheduler_counters::bump(counters.wakes);
@@ -1178,7 +1179,9 @@ RUNNEL_NOINLINE inline void scheduler::wake_one() noexcept {
     } else {
         state_.fetch_sub(one_active + one_spinning, memory_order_seq_cst);
         wake_monitor();  // which tries again: it sees the work, or we that it sleeps
+        return false;
     }
+    return true;
 }
 
 // ---- 7. ending a run ----
