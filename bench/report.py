@@ -33,6 +33,7 @@ GROUPS = {
     "time": ("Contexts, timers and sleeping", "context_with_cancel context_with_cancel_nested context_tree_cancel_1000 "
              "timer_after_1m timer_newtimer_1m sleep_10k sleep_late_100us sleep_late_1ms sleep_late_1500us"),
     "net": ("Connections", "tcp_echo"),
+    "pipelines": ("Pipelines of the pattern library", "pipeline_4 pipeline_4_apart fan_out_4"),
     "parked": ("A hundred thousand and a million that wait", "parked_100k parked_1m"),
 }
 
@@ -49,7 +50,8 @@ GOALS = {
     "rwmutex_read_mostly": 0.90, "waitgroup": 0.90, "waitgroup_contended": 1.00, "once_hot": 1.00,
     "cond_pingpong": 0.45, "context_with_cancel": 0.60, "context_with_cancel_nested": 0.60,
     "context_tree_cancel_1000": 0.60, "timer_after_1m": 0.40, "timer_newtimer_1m": 0.40, "sleep_10k": 0.60,
-    "sleep_late_100us": 0.15, "sleep_late_1ms": 0.80, "sleep_late_1500us": 0.20, "tcp_echo": 0.90,
+    "sleep_late_100us": 0.15, "sleep_late_1ms": 0.80, "sleep_late_1500us": 0.20, "tcp_echo": 0.90, "pipeline_4": 0.50,
+    "pipeline_4_apart": 0.50, "fan_out_4": 1.00,
 }
 PARKED_GOALS = {"bytes_each": 1.70, "start_ns": 0.90, "wake_ns": 0.60}
 
