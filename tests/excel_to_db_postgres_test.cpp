@@ -2,13 +2,18 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Run by script/postgres run, which starts the server.
+#include <sys/socket.h>
+#include <unistd.h>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
 #include <runnel/future.hpp>
+#include <runnel/io.hpp>
 #include <runnel/net.hpp>
 #include <runnel/wait_group.hpp>
 #include <string>
@@ -481,6 +486,47 @@ TEST_CASE("a connection that was ended while nobody used it is replaced") {
     end_all_backends();
     CHECK_THROWS_AS(db->ping(), store_error);  // said, and the connection is thrown away
     CHECK_NOTHROW(db->ping());
+}
+
+TEST_CASE("a lost connection wakes nobody who has got its socket's number since") {
+    test::on_workers([&] {
+        std::atomic<bool> over{false};
+        std::atomic<int> opened{0};
+        std::atomic<int> woken{0};
+        runnel::wait_group others;
+        for (int i = 0; i < 64; ++i) {
+            others.go([&] {
+                while (!over) {
+                    std::array<int, 2> pair{};
+                    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                                     pair.data()) != 0) {
+                        continue;
+                    }
+                    ++opened;
+                    const auto soon = std::chrono::steady_clock::now() + 1ms;
+                    if (runnel::io::wait_readable(pair[0], soon) != runnel::op_status::timeout) {
+                        ++woken;
+                    }
+                    runnel::io::forget(pair[0]);
+                    ::close(pair[0]);
+                    ::close(pair[1]);
+                }
+            });
+        }
+        const int rounds = test::scale(300);
+        for (int i = 0; i < rounds; ++i) {
+            pg_connection lost(runnel::background(), server_url(), "excel_to_db-lost", 20s);
+            end_all_backends();
+            CHECK_THROWS_AS(([&] {
+                                for (;;) lost.execute("SELECT 1");
+                            }()),
+                            pg_lost);
+        }
+        over = true;
+        others.wait();
+        CHECK(opened > rounds);
+        CHECK(woken == 0);
+    });
 }
 
 namespace {

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "store/pg_connection.hpp"
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <runnel/blocking.hpp>
 #include <runnel/io.hpp>
+#include <system_error>
 #include <utility>
 
 namespace excel_to_db {
@@ -148,6 +150,16 @@ std::string without_password(const std::string& url) {
 
 // ---- 2. connecting ----
 
+watched_socket::watched_socket(int socket) : fd_(::fcntl(socket, F_DUPFD_CLOEXEC, 0)) {
+    if (fd_ < 0) throw pg_lost(std::generic_category().message(errno));
+}
+
+watched_socket::~watched_socket() {
+    if (fd_ < 0) return;
+    runnel::io::forget(fd_);
+    ::close(fd_);
+}
+
 pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
                              const std::string& label, std::chrono::nanoseconds patience)
     : label_(label) {
@@ -177,7 +189,7 @@ pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
             status = runnel::blocking([this] { return PQconnectPoll(connection_); });
         }
         if (PQsetnonblocking(connection_, 1) != 0) lose();
-        socket_ = PQsocket(connection_);
+        socket_ = watched_socket(PQsocket(connection_));
     } catch (...) {
         runnel::io::forget(PQsocket(connection_));
         PQfinish(connection_);
@@ -185,10 +197,7 @@ pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
     }
 }
 
-pg_connection::~pg_connection() {
-    runnel::io::forget(PQsocket(connection_));
-    PQfinish(connection_);
-}
+pg_connection::~pg_connection() { PQfinish(connection_); }
 
 bool pg_connection::is_well() const {
     return PQstatus(connection_) == CONNECTION_OK &&
@@ -196,25 +205,18 @@ bool pg_connection::is_well() const {
            PQpipelineStatus(connection_) == PQ_PIPELINE_OFF;
 }
 
-void pg_connection::lose() {
-    if (PQsocket(connection_) != socket_) runnel::io::forget(socket_);
-    throw pg_lost(one_line(PQerrorMessage(connection_)));
-}
+void pg_connection::lose() { throw pg_lost(one_line(PQerrorMessage(connection_))); }
 
 // ---- 3. waiting ----
 
 void pg_connection::wait_readable() {
     // What TLS has decrypted already, and libpq has not taken yet, no socket tells.
     const auto* tls = static_cast<const SSL*>(PQsslStruct(connection_, "OpenSSL"));
-    if (tls == nullptr || SSL_pending(tls) == 0) runnel::io::wait_readable(socket_);
+    if (tls == nullptr || SSL_pending(tls) == 0) runnel::io::wait_readable(socket_.fd());
     consume();
 }
 
-// libpq closes the socket by itself when it finds its end there.
 void pg_connection::consume() {
-    char byte = 0;
-    const ssize_t n = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) runnel::io::forget(socket_);
     if (PQconsumeInput(connection_) == 0) lose();
 }
 
@@ -224,7 +226,7 @@ void pg_connection::flush() {
         if (left < 0) lose();
         if (left == 0) return;
         // A server that cannot get rid of its answers does not read: take them, and look again.
-        runnel::io::wait_writable(socket_, std::chrono::steady_clock::now() + 20ms);
+        runnel::io::wait_writable(socket_.fd(), std::chrono::steady_clock::now() + 20ms);
         consume();
     }
 }

@@ -17,6 +17,7 @@
 #include <runnel/context.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/store.hpp"
@@ -101,6 +102,25 @@ private:
     std::forward_list<std::string> owned_;  // what values_ points to, unless it is a text
 };
 
+/// A number of our own for libpq's socket, to wait by. libpq closes its own in many a call, when it finds the connection
+/// lost; then the number is anybody's, and whoever waits by it must not be woken in our name.
+class watched_socket {
+public:
+    watched_socket() = default;
+    explicit watched_socket(int socket);
+    watched_socket(watched_socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    watched_socket& operator=(watched_socket&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~watched_socket();
+
+    int fd() const { return fd_; }
+
+private:
+    int fd_ = -1;
+};
+
 /// Used by one goroutine at a time. Everything throws `pg_lost` once the connection is broken.
 class pg_connection {
 public:
@@ -163,7 +183,7 @@ private:
 
     std::string label_;
     PGconn* connection_ = nullptr;
-    int socket_ = -1;
+    watched_socket socket_;
     std::vector<std::string> prepared_;
     struct preparation {
         std::size_t number;  // of the statement in its pipeline, from 1
