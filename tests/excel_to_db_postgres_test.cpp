@@ -513,7 +513,7 @@ TEST_CASE("a lost connection wakes nobody who has got its socket's number since"
                 }
             });
         }
-        const int rounds = test::scale(300);
+        const int rounds = test::scale(150);
         for (int i = 0; i < rounds; ++i) {
             pg_connection lost(runnel::background(), server_url(), "excel_to_db-lost", 20s);
             end_all_backends();
