@@ -561,7 +561,8 @@ TEST_CASE("Ctrl-C ends an import with what is committed, and the truth about it"
             CHECK(stats.at("total_records") == stats.at("success_count"));
             const std::string committed = stats.at("success_count").dump();
             CHECK(f.rows_in_db() == committed);
-            CHECK(r.err == "excel_to_db: interrupted; " + committed + " rows are committed\n");
+            const std::string rows = committed == "1" ? "1 row is" : committed + " rows are";
+            CHECK(r.err == "excel_to_db: interrupted; " + rows + " committed\n");
         }
     }
 }

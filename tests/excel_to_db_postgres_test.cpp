@@ -327,6 +327,22 @@ TEST_CASE("rows are stored under any isolation") {
     CHECK(schema.rows() == std::to_string(4 * ways().size()));
 }
 
+TEST_CASE("an error that speaks of a connection, over one that is well, is a failure and no loss") {
+    const std::vector<business> rows = {named("a"), named("bad"), named("c")};
+    for (const std::string state : {"08006", "57P01"}) {
+        for (const way& each : ways()) {
+            INFO(each.name << " " << state);
+            const fresh_schema schema;
+            schema.refuse_bad("RAISE 'no way to another server' USING ERRCODE = '" + state + "';");
+            const auto db = schema.open();
+            const auto session = db->open_session();
+            CHECK_THROWS_WITH(each.call(*session, rows),
+                              Catch::Contains("no way to another server"));
+            CHECK(each.call(*session, std::span(rows).first(1)) == std::vector<refusal>(1));
+        }
+    }
+}
+
 TEST_CASE("texts that PostgreSQL cannot hold are refused, not failures") {
     const std::string no_utf8 = "caf\xE9";
     const std::string with_nul("a\0b", 3);

@@ -65,7 +65,9 @@ bool is_error(const PGresult* result) {
 // ---- 1. what may go wrong, and values ----
 
 pg_failure::pg_failure(const PGresult* result)
-    : store_error(message_of(result)), state_(field(result, PG_DIAG_SQLSTATE)) {}
+    : store_error(message_of(result)),
+      state_(field(result, PG_DIAG_SQLSTATE)),
+      severity_(field(result, PG_DIAG_SEVERITY_NONLOCALIZED)) {}
 
 bool pg_failure::is_refusal() const {
     // Data that does not fit, a constraint, a trigger that raises, an index entry that is too long.
@@ -74,7 +76,7 @@ bool pg_failure::is_refusal() const {
 }
 
 bool pg_failure::is_farewell() const {
-    return state_.empty() || state_.starts_with("08") || state_.starts_with("57P");
+    return severity_.empty() || severity_ == "FATAL" || severity_ == "PANIC";
 }
 
 pg_time pg_now() {

@@ -42,11 +42,13 @@ public:
     bool is_refusal() const;
     /// Whether the same may succeed when it is tried again: a deadlock, a conflict of transactions.
     bool is_transient() const { return state_.starts_with("40"); }
-    /// Whether the server ends the connection, or does not take one for the moment.
+    /// Whether the server ends the connection, or libpq says in its place that it is lost; whatever the state, of
+    /// which a statement may make any.
     bool is_farewell() const;
 
 private:
     std::string state_;
+    std::string severity_;
 };
 
 struct clear_pg_answer {
