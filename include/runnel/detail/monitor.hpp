@@ -108,8 +108,8 @@ struct monitor {
     }
 
     // Who is woken wakes the next one when it has found work. Where it waits for a processor itself, all behind it
-    // would wait one after the other, for as long as there are places: ever more are woken at once, then.
-    // How many more are to be woken the next time.
+    // would wait one after the other: ever more are woken at once, then, for as long as there are places. Returns how
+    // many more at the next look.
     std::size_t wake_some() noexcept {
         s_.wake_if_needed();
         if (s_.active() >= s_.max_procs()) return 0;
