@@ -49,7 +49,7 @@ private:
 
 struct shop {
     account lamps{"lamps in stock", 5};
-    account money{"money on the card", 100'00};
+    account money{"money on the card", 150'00};
     const std::map<std::string, int> parcel{{"AR", 4'00}, {"BR", 6'00}};  // cents each
     std::chrono::microseconds bank_takes = guide::seconds(0.5);
 };
@@ -126,6 +126,7 @@ int main(int argc, char** argv) {
         guide::note("%.0f ms, as long as its slowest step\n", watch.milliseconds());
         attempt(s, {4, "AR"}, guide::far_away);
         attempt(s, {1, "NO"}, guide::far_away);
+        s.money.hold(50'00);  // spent elsewhere
         attempt(s, {3, "AR"}, guide::far_away);
         s.bank_takes = guide::stuck;
         attempt(s, {1, "AR"}, guide::seconds(3));
@@ -134,9 +135,9 @@ int main(int argc, char** argv) {
     });
 }
 // Output:
-// 2 to BR: paid 45.90; left: 3 lamps, 5410 cents
-// 4 to AR: not enough lamps in stock; left: 3 lamps, 5410 cents
-// 1 to NO: we do not ship to NO; left: 3 lamps, 5410 cents
+// 2 to BR: paid 45.90; left: 3 lamps, 10410 cents
+// 4 to AR: not enough lamps in stock; left: 3 lamps, 10410 cents
+// 1 to NO: we do not ship to NO; left: 3 lamps, 10410 cents
 // 3 to AR: not enough money on the card; left: 3 lamps, 5410 cents
 // 1 to AR: context deadline exceeded; left: 3 lamps, 5410 cents
 // goroutines left: 0
