@@ -29,13 +29,16 @@ int main() {
     return runnel::run([] {
         auto slow = runnel::make_chan<std::string>();
         auto fast = runnel::make_chan<std::string>();
+        auto one_is_there = runnel::make_chan<runnel::unit>();
         runnel::go([=] {
-            runnel::sleep_for(100ms);
+            one_is_there.recv();
+            runnel::sleep_for(90ms);
             slow.send("two");
         });
         runnel::go([=] {
             runnel::sleep_for(10ms);
             fast.send("one");
+            one_is_there.close();
         });
         for (int i = 0; i < 2; ++i) {
             runnel::select(
