@@ -6,7 +6,10 @@
 //     node->position is the node's place in the heap, or none; both change under lock_;
 //     earliest_ is the root's deadline, or no_deadline;
 //     a node is claimed under lock_: once cancel() has returned, nobody touches the node any more.
-//   Cost    arm and cancel O(log n), the next deadline O(1) without the lock.
+//   In a large heap a cancelled node's place stays, empty, until it comes up or half of all places are empty. So
+//   earliest_ may be earlier than what is still armed: whoever waits for it looks in vain then, and clears it away.
+//   Most timers are cancelled before they strike.
+//   Cost    arm O(log n), cancel O(1) amortised, the next deadline O(1) without the lock.
 #pragma once
 
 #include <cstddef>
@@ -65,7 +68,13 @@ public:
         const std::size_t at = n->position;
         if (at == timer_node::none) return false;
         n->position = timer_node::none;
-        remove(at);
+        if (size_ < large) {
+            remove(at);
+            drop_empty_roots();
+        } else {
+            heap_[at].node = &nobody_;
+            if (++empty_ > size_ / 2) close_up();
+        }
         publish_earliest();
         return true;
     }
@@ -82,7 +91,7 @@ public:
         if (empty()) return false;
         spin_guard g(lock_);
         for (std::size_t i = 0; i < size_; ++i) {
-            if (wanted(*heap_[i].node)) return true;
+            if (heap_[i].node != &nobody_ && wanted(*heap_[i].node)) return true;
         }
         return false;
     }
@@ -90,16 +99,14 @@ public:
     template <class Unwanted>
     void cancel_if(Unwanted unwanted) noexcept {
         spin_guard g(lock_);
-        const std::size_t before = std::exchange(size_, 0);
-        for (std::size_t i = 0; i < before; ++i) {
-            const entry e = heap_[i];
-            if (unwanted(*e.node)) {
-                e.node->position = timer_node::none;
-            } else {
-                place(size_, e);  // not beyond i
-                sift_up(size_++);
-            }
+        for (std::size_t i = 0; i < size_; ++i) {
+            timer_node* n = heap_[i].node;
+            if (n == &nobody_ || !unwanted(*n)) continue;
+            n->position = timer_node::none;
+            heap_[i].node = &nobody_;
+            ++empty_;
         }
+        close_up();
         publish_earliest();
     }
     std::size_t size() const noexcept { return count_.load(memory_order_relaxed); }
@@ -118,11 +125,13 @@ public:
             std::size_t deferred_count = 0;
             {
                 spin_guard g(lock_);
+                drop_empty_roots();
                 while (size_ > 0 && heap_[0].when <= at && woken_count < batch &&
                        deferred_count < batch) {
                     timer_node* n = heap_[0].node;
                     n->position = timer_node::none;
                     remove(0);
+                    drop_empty_roots();
                     ++done;
                     n->deferred = false;
                     if (goroutine* claimed = n->expire(n); claimed != nullptr) {
@@ -155,8 +164,12 @@ public:
             static constexpr std::size_t most = 32;
             std::size_t due[most];
             std::size_t count = 0;
+            close_up();  // of which nothing is left to choose
             if (size_ > 0 && heap_[0].when <= at) due[count++] = 0;
-            if (count == 0) return false;
+            if (count == 0) {
+                publish_earliest();
+                return false;
+            }
             // Those below one that is due later are due later.
             for (std::size_t i = 0; i < count; ++i) {
                 for (std::size_t c = due[i] * 4 + 1; c <= due[i] * 4 + 4; ++c) {
@@ -185,6 +198,7 @@ public:
     void clear() noexcept {
         spin_guard g(lock_);
         while (size_ > 0) heap_[--size_].node->position = timer_node::none;
+        empty_ = 0;
         publish_earliest();
     }
 
@@ -212,18 +226,30 @@ private:
 
     void sift_down(std::size_t at) noexcept {
         const entry e = heap_[at];
-        for (;;) {
-            const std::size_t first = at * 4 + 1;
-            if (first >= size_) break;
-            std::size_t least = first;
-            for (std::size_t c = first + 1; c < first + 4 && c < size_; ++c) {
-                if (heap_[c].when < heap_[least].when) least = c;
-            }
-            if (e.when <= heap_[least].when) break;
+        while (const std::size_t least = earlier_child(at, e)) {
             place(at, heap_[least]);
             at = least;
         }
         place(at, e);
+    }
+    void sift_entry_down(std::size_t at) noexcept {
+        if (at >= size_) return;
+        const entry e = heap_[at];
+        while (const std::size_t least = earlier_child(at, e)) {
+            heap_[at] = heap_[least];
+            at = least;
+        }
+        heap_[at] = e;
+    }
+    /// The earliest below `at`, or 0 if none is earlier than `e`.
+    std::size_t earlier_child(std::size_t at, const entry& e) const noexcept {
+        const std::size_t first = at * 4 + 1;
+        if (first >= size_) return 0;
+        std::size_t least = first;
+        for (std::size_t c = first + 1; c < first + 4 && c < size_; ++c) {
+            if (heap_[c].when < heap_[least].when) least = c;
+        }
+        return heap_[least].when < e.when ? least : 0;
     }
 
     void remove(std::size_t at) noexcept {
@@ -233,6 +259,27 @@ private:
         place(at, heap_[size_]);
         sift_up(at);
         sift_down(moved->position);
+    }
+
+    void drop_empty_roots() noexcept {
+        while (size_ > 0 && heap_[0].node == &nobody_) {
+            --empty_;
+            remove(0);
+        }
+    }
+
+    /// Leaves no place empty.
+    void close_up() noexcept {
+        if (empty_ == 0) return;
+        std::size_t left = 0;
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (heap_[i].node != &nobody_) heap_[left++] = heap_[i];
+        }
+        size_ = left;
+        empty_ = 0;
+        // The nodes are told of their places in the end, once.
+        for (std::size_t i = size_ / 4 + 1; i-- > 0;) sift_entry_down(i);
+        for (std::size_t i = 0; i < size_; ++i) heap_[i].node->position = i;
     }
 
     void grow() noexcept {
@@ -245,7 +292,7 @@ private:
 
     bool publish_earliest() noexcept {
         const time_point first = size_ > 0 ? heap_[0].when : no_deadline;
-        count_.store(size_, memory_order_relaxed);
+        count_.store(size_ - empty_, memory_order_relaxed);
         const auto ticks = first.time_since_epoch().count();
         if (ticks == earliest_.load(memory_order_relaxed)) return false;
         const bool earlier = ticks < earliest_.load(memory_order_relaxed);
@@ -254,9 +301,13 @@ private:
         return earlier;
     }
 
+    static constexpr std::size_t large = 64;  // places
+
     mutable counted_spin_lock lock_;
     entry* heap_ = nullptr;     // guarded by lock_
     std::size_t size_ = 0;      // guarded by lock_
+    std::size_t empty_ = 0;     // guarded by lock_: places of nobody_
+    timer_node nobody_;         // guarded by lock_
     std::size_t capacity_ = 0;  // guarded by lock_
     atomic<std::size_t> count_{0};
     atomic<duration::rep> earliest_{no_deadline.time_since_epoch().count()};
