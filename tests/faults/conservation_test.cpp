@@ -450,6 +450,7 @@ TEST_CASE("every point was visited, and every fault struck", "[faults]") {
                              "scheduler.pick_nothing",
                              "scheduler.steal_first",
                              "scheduler.steal_warm",
+                             "scheduler.stay_away",
                              "scheduler.keeper_early",
                              "scheduler.timers_late",
                              "goroutine.preempted",

@@ -9,6 +9,7 @@ namespace {
 
 using namespace runnel::detail;
 using namespace std::chrono_literals;
+using model::lose_patience;
 using model::scheduled;
 using model::work;
 
@@ -53,6 +54,31 @@ struct pushed_and_busy : scheduled<2> {
             model::check(s.steal(&w, false) == &g, "woken for nothing");
             model::check(g.made == 1, "what was done before is not seen");
             s.stop_spinning(&w);
+        } else {
+            g.made = 1;
+            s.ready_last(&w, &g);
+        }
+    }
+};
+
+/// The same, but that the first has had little of what it took from others, and stays away before it looks.
+struct pushed_meanwhile : scheduled<2> {
+    static constexpr int threads = 2;
+    work g;
+
+    explicit pushed_meanwhile(bool looking) : scheduled(2) {
+        hold_places(2, looking ? 1 : 0);
+        workers[0].spinning = looking;
+        lose_patience(workers[0].backoff);
+        g.init(s);
+    }
+    void run(int me) {
+        worker& w = workers[me];
+        set_current_worker(&w);
+        if (me == 0) {
+            model::check(s.find_work(&w) == &g, "it found something else");
+            model::check(g.made == 1, "what was done before is not seen");
+            model::check(!w.spinning, "it has stopped looking");
         } else {
             g.made = 1;
             s.ready_last(&w, &g);
@@ -188,6 +214,8 @@ TEST_CASE("ID-1: no worker sleeps while there is work",
     model::require_clean<pushed_and_busy>("[ID-1] one that looks, a busy one", {.preemptions = 3},
                                           true);
     for (const bool looking : {false, true}) {
+        model::require_clean<pushed_meanwhile>("[ID-1] one that stays away, a busy one",
+                                               {.preemptions = 2, .most_steps = 20'000}, looking);
         model::require_clean<kicked_and_busy>(
             "[ID-1] a worker, one that kicks and is busy",
             {.preemptions = 2, .stale_reads = 1, .most_steps = 20'000}, looking);

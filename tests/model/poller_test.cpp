@@ -13,6 +13,7 @@ namespace {
 
 using namespace runnel::detail;
 using namespace std::chrono_literals;
+using model::lose_patience;
 using model::poll_set;
 using model::scheduled;
 using model::work;
@@ -131,11 +132,36 @@ struct handed_on : polled<2> {
     }
 };
 
+/// One worker stays away from the other, which is busy, and sleeps in the poller meanwhile; then something can be read.
+struct read_while_away : polled<2> {
+    static constexpr int threads = 2;
+
+    read_while_away() : polled(2) {
+        hold_places(2, 0);
+        the_poller.waiters_.store(1);
+        lose_patience(workers[0].backoff);
+    }
+    void run(int me) {
+        worker& w = workers[me];
+        set_current_worker(&w);
+        if (me == 0) {
+            model::check(s.find_work(&w) == &by_event, "it found something else");
+            model::check(by_event.made == 1, "what was done before is not seen");
+            model::check(!w.spinning, "it has stopped looking");
+        } else {
+            by_event.made = 1;
+            poll_set::get().happen();
+        }
+    }
+};
+
 TEST_CASE("a worker that sleeps in the poller misses neither an event nor a wake-up",
           "[model][poller][bug-03][bug-16]") {
     model::require_clean<read_by_one>("[NP] a worker, an event", {.preemptions = 3});
     model::require_clean<read_and_made>("[NP] a worker, an event, a maker", {.preemptions = 2});
     model::require_clean<kept_in_poller>("[NP] a worker, an early deadline", {.preemptions = 3});
+    model::require_clean<read_while_away>("[NP] one that stays away, an event",
+                                          {.preemptions = 2, .most_steps = 20'000});
 }
 
 TEST_CASE("NP-1: somebody sleeps in the poller as long as anybody sleeps", "[model][poller]") {

@@ -62,6 +62,14 @@ struct scheduled : shipping {
     }
 };
 
+/// As if it had been woken for nothing, and again, until it stays away.
+inline void lose_patience(runnel::detail::steal_backoff& b) {
+    while (b.pause() == std::chrono::nanoseconds::zero()) {
+        b.woken();
+        b.finds_nothing();
+    }
+}
+
 struct work : runnel::detail::goroutine {
     var<int> made{0};
 

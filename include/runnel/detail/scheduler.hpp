@@ -416,6 +416,8 @@ public:
 private:
     static constexpr std::uint32_t fairness = look_around::period;
     static constexpr std::uint32_t max_streak = 64;
+    static constexpr duration step = std::chrono::microseconds(200);  // of staying away
+    static constexpr std::size_t most_taken = ~std::size_t{0};
     static constexpr std::uint64_t most_newest_ms = 100;
     static constexpr std::size_t batch =
         128;  // half a ring: the rest of it is empty when this is taken
@@ -624,6 +626,10 @@ private:
     goroutine* take_injected(worker* w, std::size_t most) noexcept;
     goroutine* steal(worker* w, bool next_too) noexcept;
     goroutine* search(worker* w) noexcept;
+    goroutine* take_from_others(worker* w) noexcept;
+    bool stay_away(worker* w) noexcept;
+    bool others_keep_up(const worker* w, std::size_t enough) noexcept;
+    bool nap(worker* w, time_point until) noexcept;
     bool next_is_stale(worker* victim) const noexcept;
     bool has_work(const worker* self) const noexcept;
     void stop_spinning(worker* w) noexcept;
@@ -782,8 +788,10 @@ RUNNEL_ALWAYS_INLINE goroutine* scheduler::find_work(worker* w) noexcept {
         const bool moves = g == nullptr;
         if (g == nullptr) g = take_injected(w, batch);
         if (g == nullptr && the_poller.wants_a_look() && look_for_io(w)) g = pick_queued(w);
-        if (g == nullptr) g = steal(w, false);
-        if (g == nullptr) g = search(w);
+        if (g == nullptr) {
+            if (stay_away(w)) continue;
+            g = take_from_others(w);
+        }
         if (g != nullptr) {
             if (w->spinning) {
                 stop_spinning(w);
@@ -891,6 +899,86 @@ inline goroutine* scheduler::search(worker* w) noexcept {
     return nullptr;
 }
 
+inline goroutine* scheduler::take_from_others(worker* w) noexcept {
+    goroutine* g = steal(w, false);
+    if (g == nullptr) g = search(w);
+    if (g != nullptr) {
+        w->backoff.takes(now(), waited_for_locks());
+    } else {
+        w->backoff.finds_nothing();
+    }
+    return g;
+}
+
+// Whether the worker has stayed away from others for a while, since there has been little to be had: see steal_backoff.hpp. It
+// counts as looking for work meanwhile [ID-1]: nobody is woken for what is made, and it looks before it sleeps for good.
+// What others do not get to by themselves waits for it for two steps at most.
+RUNNEL_NOINLINE inline bool scheduler::stay_away(worker* w) noexcept {
+    w->backoff.runs_out(now(), waited_for_locks());
+    duration left = w->backoff.pause();
+    if (RUNNEL_FAULT("scheduler.stay_away")) left = step;
+    if (left == duration::zero() || w->rested) {
+        w->rested = false;
+        return false;
+    }
+    const std::uint64_t s = state_.load(memory_order_seq_cst);
+    if (active_of(s) < 2) return false;  // there are no others
+    if (!w->spinning) {
+        if (spinning_of(s) != 0) return false;
+        state_.fetch_add(one_spinning, memory_order_seq_cst);
+        w->spinning = true;
+    }
+    announce(w, nullptr);
+    static_cast<void>(others_keep_up(w, 0));
+    // Who keeps others waiting is relieved at once: to come too late would seem as if there had been nothing to take.
+    for (int i = 0; i < 512; ++i) cpu_relax();  // 5 to 25 microseconds
+    if (!others_keep_up(w, 1)) return false;
+    bool called = false;
+    do {
+        called = nap(w, now() + (left < step ? left : step));
+        left -= step;
+    } while (!called && left > duration::zero() && active() > 1 && others_keep_up(w, most_taken) &&
+             timers_.earliest() >= now() - step &&
+             attention_.load(memory_order_relaxed) == 0);  // relaxed: find_work() looks
+    w->rested = !called;
+    return true;
+}
+
+// Until then, or until something has happened in the poller: what it wakes is queued here.
+inline bool scheduler::nap(worker* w, time_point until) noexcept {
+    if (the_poller.waiters() == 0 || !the_poller.own()) {
+        atomic<std::uint32_t> nobody_wakes{0};
+        futex_wait(nobody_wakes, 0, until);
+        return false;
+    }
+    static constexpr int most = 16;
+    poll_event events[most];
+    const int n = poller::wait(events, most, true, until);
+    the_poller.looked();
+    leave_poller(w);
+    the_poller.deliver(events, n);
+    return n != 0;
+}
+
+// Whether each of them has taken, since this was last asked, as many as wait for it now; of those `enough` will do.
+inline bool scheduler::others_keep_up(const worker* w, std::size_t enough) noexcept {
+    bool keep_up = true;
+    std::size_t turns = 0;
+    const std::uint32_t n = worker_count();
+    for (std::uint32_t i = 0; i < n; ++i) {
+        worker* other = worker_at(i);
+        if (other == nullptr || other == w) continue;
+        const std::uint32_t ticks = other->ticks.load(memory_order_relaxed);
+        // relaxed: if two stay away, each sees less than there was
+        const std::size_t taken = ticks - other->ticks_seen.exchange(ticks, memory_order_relaxed);
+        const std::size_t wait =
+            other->queue.size() + (other->next.load(memory_order_relaxed) != nullptr ? 1 : 0);
+        if (taken < wait && taken < enough) keep_up = false;
+        turns += taken;
+    }
+    return keep_up && (inject_.size() <= turns / fairness || enough <= 1);
+}
+
 // [ID-1] the sleeper's second look. A goroutine in a busy worker's next place does not count unless
 // it is stuck there: that worker will run it.
 inline bool scheduler::has_work(const worker* self) const noexcept {
@@ -909,6 +997,7 @@ inline bool scheduler::has_work(const worker* self) const noexcept {
 
 inline void scheduler::stop_spinning(worker* w) noexcept {
     w->spinning = false;
+    w->backoff.needs_nothing();
     const std::uint64_t s = state_.fetch_sub(one_spinning, memory_order_seq_cst);  // [ID-1]
     // Makers relied on us while we looked: what they made in the meantime needs the next one.
     if (spinning_of(s) == 1 && has_work(nullptr)) wake_if_needed();
@@ -1040,6 +1129,7 @@ inline void scheduler::take_chosen_place(worker* w) noexcept {
     w->chosen.store(false, memory_order_relaxed);
     w->place.store(worker::place_state::held, memory_order_release);
     w->spinning = true;
+    w->backoff.woken();
 }
 
 // A deadline has come and the keeper takes a place to serve it. If all places are held their workers

@@ -1,7 +1,7 @@
 // runnel/detail/spin_lock.hpp — the lock of the runtime's short critical sections.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Layer   0
+//   Layer   1
 //   Invariants
 //     held for tens of nanoseconds, never across user code other than an element's move;
 //     may be released by another thread than the one that took it (the far side of a switch does);
@@ -16,6 +16,8 @@
 
 #include <runnel/detail/atomic.hpp>
 #include <runnel/detail/config.hpp>
+#include <runnel/detail/platform.hpp>
+#include <runnel/detail/this_worker.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -25,10 +27,18 @@ namespace detail {
 /// it, and who is likely to want it again at once: so the first look comes after 32 pauses, which are 0.3 to 1.5
 /// microseconds, in which the other does dozens of operations at the price of one core's. (Looks from the first pause
 /// on cost both two to three times as much.) It may have lost its core: after a short spin the core is given away, at
-/// last for a while, so that more workers than cores do not collapse.
+/// last for a while, so that more workers than cores do not collapse. Its thread is told how long it took: those who
+/// compete for locks get more done on fewer cores (steal_backoff.hpp).
 class spin_wait {
 public:
+    spin_wait() = default;
+    spin_wait(const spin_wait&) = delete;
+    spin_wait& operator=(const spin_wait&) = delete;
+    ~spin_wait() {
+        if (turns_ != 0) count_lock_wait(last_look_ - began_);
+    }
     void pause() noexcept {
+        if (turns_ == 0) began_ = now();
 #if defined(RUNNEL_MODEL)
         RUNNEL_MODEL::pause();  // until another thread has written: see atomic.hpp
 #endif
@@ -40,10 +50,13 @@ public:
             const timespec nap{0, 50'000};
             ::nanosleep(&nap, nullptr);
         }
+        last_look_ = now();
     }
 
 private:
     unsigned turns_ = 0;
+    time_point began_;
+    time_point last_look_;
 };
 
 class RUNNEL_CAPABILITY spin_lock {

@@ -43,6 +43,7 @@ struct thread_state {
     bool starts_goroutines = false;  // has done so before: see start_from_thread()
     bool locals_destroyed = false;   // as the thread ends: see destroy_locals_at_thread_end()
     thread_parker parker;
+    duration::rep waited_for_locks = 0;              // see spin_wait
     int sanitizer_depth = 0;                         // see tsan.hpp
     const duration::rep* simulated_clock = nullptr;  // nanoseconds since the start, in a simulation
 };
@@ -86,6 +87,16 @@ RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void leave_blocked(worker* w) noexcept {
     asm volatile("" ::: "memory");
     state_of_this_thread().blocked = nullptr;
     state_of_this_thread().current = w;
+}
+
+/// How long this thread has waited for spin locks so far.
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline duration waited_for_locks() noexcept {
+    asm volatile("" ::: "memory");
+    return duration(state_of_this_thread().waited_for_locks);
+}
+RUNNEL_NOINLINE RUNNEL_NO_TSAN inline void count_lock_wait(duration d) noexcept {
+    asm volatile("" ::: "memory");
+    state_of_this_thread().waited_for_locks += d.count();
 }
 
 RUNNEL_NOINLINE RUNNEL_NO_TSAN inline int sanitizer_depth() noexcept {

@@ -1,7 +1,7 @@
 // runnel/detail/word_lock.hpp — a spin lock that is one bit of a word with other state in it.
 // SPDX-License-Identifier: BSL-1.0
 //
-//   Layer   0
+//   Layer   1
 //   Why     A primitive may be destroyed as soon as its effect is visible: the last waiter returns by
 //           the fast path and frees it. With its state in one word and its lock in another, whoever
 //           changes the state under the lock has still to release the lock, in freed memory. In one

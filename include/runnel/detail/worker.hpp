@@ -16,6 +16,7 @@
 #include <runnel/detail/goroutine.hpp>
 #include <runnel/detail/run_queue.hpp>
 #include <runnel/detail/stack_pool.hpp>
+#include <runnel/detail/steal_backoff.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -88,12 +89,15 @@ public:
 
     enum class place_state : std::uint8_t { held, given_up, taken };
     atomic<place_state> place{place_state::held};
-    bool spinning = false;        // looks for work and counts as doing so
-    thread_parker parker;         // sleeps here when idle
-    thread_parker pinned_parker;  // and here when its pinned goroutine waits
-    worker* idle_next = nullptr;  // guarded by the scheduler's idle_lock_
-    bool idle = false;            // guarded by the scheduler's idle_lock_
-    atomic<bool> chosen{false};   // [ID-2] taken off the idle list to look for work
+    bool spinning = false;                // looks for work and counts as doing so
+    bool rested = false;                  // has stayed away: now it looks
+    steal_backoff backoff;                // what came of its taking from others
+    atomic<std::uint32_t> ticks_seen{0};  // by whoever stays away: see others_keep_up()
+    thread_parker parker;                 // sleeps here when idle
+    thread_parker pinned_parker;          // and here when its pinned goroutine waits
+    worker* idle_next = nullptr;          // guarded by the scheduler's idle_lock_
+    bool idle = false;                    // guarded by the scheduler's idle_lock_
+    atomic<bool> chosen{false};           // [ID-2] taken off the idle list to look for work
 
     // ---- 5. its thread ----
 
