@@ -325,6 +325,33 @@ TEST_CASE("a function that is stopped at the moment of the deadline is called or
     CHECK(stopped == std::set<bool>{false, true});
 }
 
+TEST_CASE("a cancel() that comes second finds all done, and nobody waits for ever",
+          "[context][after_func][cancel]") {
+    int schedules = 0;
+    explore(200, [&] {
+        int calls = 0;
+        const cancel_context root = with_cancel(background());
+        const cancel_context middle = with_cancel(root);
+        const cancel_context leaf = with_cancel(middle);
+        auto above = runnel::after_func(root, [&] { ++calls; });
+        auto below = runnel::after_func(leaf, [&] { ++calls; });
+        runnel::wait_group wg;
+        for (const cancel_context* one : {&root, &middle, &root}) {
+            wg.go([&, one] {
+                one->cancel();
+                require(is_done(leaf, canceled), "the leaf is done");
+                require(!below.stop(), "its function is on its way");
+                if (one == &root) require(!above.stop(), "and so is the root's");
+            });
+        }
+        wg.wait();
+        runnel::testing::wait_idle();
+        require(calls == 2, "both were called");
+        ++schedules;
+    });
+    CHECK(schedules == 200);
+}
+
 // ---- 4. stop tokens ----
 
 TEST_CASE("after a timeout the callbacks run in a goroutine", "[context][stop_token]") {

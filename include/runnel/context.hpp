@@ -84,7 +84,7 @@ public:
                             : recv_chan<unit>();
     }
     /// Empty; or errc::canceled or errc::deadline_exceeded if the context is done, and then done()
-    /// is closed.
+    /// is closed, and whoever waited for it is on its way.
     /// Visibility  what precedes the cancellation happens before this returns.
     std::error_code err() const noexcept {
         const detail::context_core* c = root();
@@ -154,11 +154,11 @@ public:
     cancel_context& operator=(const cancel_context&) = delete;
     ~cancel_context() { give_up(); }
 
-    /// Cancels this context and all below it. When it returns this one is done, and so are those
-    /// below unless another thread is cancelling them at this moment. The first cancellation wins.
+    /// Cancels this context and all below it. When it returns they are done, and whoever waits for them
+    /// is on its way, also if others are cancelling them at this moment. The first cancellation wins.
     /// Whoever has waited for it may end the owner's life before this returns.
-    /// Cost  O(contexts below, and who waits for them); does not park, and runs nothing of the
-    ///       user's but the callbacks of stop tokens.
+    /// Cost  O(contexts below, and who waits for them), or waiting for who is at it; does not park, and
+    ///       runs nothing of the user's but the callbacks of stop tokens.
     void cancel() const noexcept { cancel(std::error_code()); }
     /// The same with a cause; an empty one is none. Go  WithCancelCause
     void cancel(std::error_code cause) const noexcept {

@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include <runnel/chan.hpp>
 #include <runnel/context.hpp>
 #include <runnel/go.hpp>
 #include <runnel/sync.hpp>
@@ -46,6 +47,39 @@ TEST_CASE("whoever sees an error sees done closed, and the other way round", "[C
             wg.go([&] { ctx.cancel(std::make_error_code(std::errc::io_error)); });
             wg.wait();
             if (wrong != 0) expect.check(false, "err and done disagree");
+        }
+        expect.check(true, "done");
+    });
+    expect.verify();
+}
+
+TEST_CASE("two cancel a tree at once, and whoever comes back finds all of it done", "[C-261]") {
+    test::expectations expect;
+    test::on_workers([&] {
+        const int rounds = test::scale(3000);
+        for (int i = 0; i < rounds; ++i) {
+            auto root = runnel::with_cancel(runnel::background());
+            auto middle = runnel::with_cancel(root);
+            auto last = runnel::with_cancel(middle);
+            auto stop = runnel::after_func(last, [] {});
+            const auto values = runnel::make_chan<int>();
+            std::atomic<int> wrong{0};
+            std::atomic<int> stopped{0};
+            runnel::wait_group wg;
+            wg.go([&] {  // waits, or comes when it is done: the value is sent later in any case
+                if (values.recv(last).status() != runnel::op_status::canceled) ++wrong;
+            });
+            for (int k = 0; k < 2; ++k) {
+                wg.go([&, k] {
+                    (k == 0 || i % 2 == 0 ? root : middle).cancel();
+                    if (!middle.err() || !last.err()) ++wrong;
+                    values.try_send(1);
+                    if (k == 0 && stop.stop()) ++stopped;
+                });
+            }
+            wg.wait();
+            if (wrong != 0) expect.check(false, "something was not done");
+            if (stopped != 0) expect.check(false, "a function of it was stopped");
         }
         expect.check(true, "done");
     });

@@ -216,6 +216,24 @@ mutate(end_does_not_wait idle "RS-2*" "data race|after its run" detail/scheduler
     "            if (only == nullptr || is_within(announced, only)) quiet = false;"
     "            if (!::model::mutated(\"end_does_not_wait\") && (only == nullptr || is_within(announced, only))) quiet = false;")
 
+# ---- contexts ----
+
+mutate(second_canceller_leaves context "a cancelled context*" "and a (grand)?child is not" detail/context_core.hpp
+    "        while ((under_way_.load(memory_order_acquire) & below) != 0) waiting.pause();"
+    "        while (!::model::mutated(\"second_canceller_leaves\") &&
+               (under_way_.load(memory_order_acquire) & below) != 0) {
+            waiting.pause();
+        }")
+mutate(error_before_its_waiters context "a cancelled context*" "got what came later|and it is not done"
+    detail/context_core.hpp
+    "        if ((under_way_.load(memory_order_acquire) & closing) != 0) {"
+    "        if ((under_way_.load(memory_order_acquire) & closing) != 0 &&
+            !::model::mutated(\"error_before_its_waiters\")) {")
+mutate(leaves_its_parent_first context "a cancelled context*" "and a (grand)?child is not" detail/context_core.hpp
+    "        // The children of those that are done: linked by next, held."
+    "        if (::model::mutated(\"leaves_its_parent_first\")) top->leave_parent();
+        // The children of those that are done: linked by next, held.")
+
 # ---- the poller ----
 
 mutate(poller_left_silently poller "NP-1*" "deadlock" detail/scheduler.hpp

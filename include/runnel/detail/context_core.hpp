@@ -10,7 +10,8 @@
 //     leaves it when it is cancelled or goes;
 //     decided_ is written once, under lock_, after the cause; from then on the list is empty, and
 //     when lock_ is free again the done channel is closed;
-//     err() is not empty ⇔ the done channel is closed, seen from anywhere.
+//     err() is not empty ⇔ the done channel is closed, and whoever waits for it claimed, seen from anywhere;
+//     a cancellation that finds the node done returns once all below it is, whoever is at it.
 //   Locks: one node's, then its done channel's or the timer queue's; never two nodes'. Nobody is
 //   woken and nothing of the user's runs under any of them. Neither cancelling nor releasing a tree
 //   uses the stack in proportion to its depth.
@@ -112,18 +113,18 @@ public:
     }
     /// The same by one who holds it until this returns.
     static void cancel_held(context_core* top, errc reason, std::error_code cause) noexcept {
-        if (top->err()) return;
-        remainder rest;
-        propagate(top, reason, cause, rest);
-        rest.settle();
+        if (!top->err()) {
+            remainder rest;
+            propagate(top, reason, cause, rest);
+            rest.settle();
+        }
+        top->wait_for_those_below();
     }
 
     std::error_code err() const noexcept {
         const int code = decided_.load(memory_order_acquire);  // [CX-1] sees the cause
         if (code == 0) return {};
-        const chan_core<unit>* done = done_.load(memory_order_acquire);  // [CX-3]
-        if (done != nullptr && !done->closed.load(memory_order_acquire)) {
-            // Whoever decided is about to close the channel, under the lock.
+        if ((under_way_.load(memory_order_acquire) & closing) != 0) {  // [CX-4]
             const section until_closed(lock_);
         }
         tsan::acquire(&decided_);
@@ -187,8 +188,10 @@ protected:
         if (chan_core<unit>* c = done_.load(memory_order_relaxed); c != nullptr) c->release();
     }
 
-    /// Called once, without a lock, when the node has been cancelled. Nothing of the user's here.
-    virtual void on_cancel() noexcept {}
+    /// Called once, without a lock, when the node has been cancelled. Nothing of the user's here. True if
+    /// something is to be started once all nodes are through.
+    virtual bool on_cancel() noexcept { return false; }
+    virtual void start_function() noexcept {}
 
     bool try_retain() noexcept {
         std::uint32_t n = references_.load(memory_order_relaxed);
@@ -226,6 +229,10 @@ protected:
             held->prev = first_;
             first_ = held;
         }
+        /// Only if there is anything to do with it; else lets go of it.
+        void take(context_core* held) noexcept {
+            if (held->stop_wanted_ || !held->release_unless_last()) push(held);
+        }
         bool empty() const noexcept { return first_ == nullptr; }
         /// Runs the callbacks of stop tokens, and destroys the values that nobody holds any more.
         void settle() noexcept {
@@ -254,29 +261,47 @@ protected:
         context_core* decided = nullptr;  // likewise
         wake_list woken;
         if (!top->decide(reason, cause, work, woken)) return;
-        top->leave_parent();
         while (work != nullptr) {
             context_core* c = work;
             work = c->next;
             if (c->decide(reason, cause, work, woken)) {
                 c->next = decided;
                 decided = c;
-            } else if (!c->release_unless_last()) {
-                rest.push(c);
+            } else {
+                // Only who cancels something above waits for another: never in a circle.
+                c->wait_for_those_below();
+                if (!c->release_unless_last()) rest.push(c);
             }
         }
         RUNNEL_POINT("context.decided");
         woken.wake_all();
-        top->on_cancel();
+        const bool top_starts = top->on_cancel();
+        context_core* starting = nullptr;  // linked by next, held
+        while (decided != nullptr) {
+            context_core* c = decided;
+            decided = c->next;
+            const bool starts = c->on_cancel();
+            c->all_below_done();  // they came before it in this list
+            if (starts) {
+                c->next = starting;
+                starting = c;
+            } else {
+                rest.take(c);
+            }
+        }
+        top->all_below_done();
+        top->leave_parent();  // last: until now a cancellation of the parent waits for this one
         if (top->stop_wanted_) {
             top->retain();
             rest.push(top);
         }
-        while (decided != nullptr) {
-            context_core* c = decided;
-            decided = c->next;
-            c->on_cancel();
-            if (c->stop_wanted_ || !c->release_unless_last()) rest.push(c);
+        // Nobody waits for us any more: in a simulation others may go first when something is started.
+        if (top_starts) top->start_function();
+        while (starting != nullptr) {
+            context_core* c = starting;
+            starting = c->next;
+            c->start_function();
+            rest.take(c);
         }
     }
 
@@ -306,6 +331,11 @@ private:
         if (decided_.load(memory_order_relaxed) != 0) return false;
         cause_ = cause;
         stop_wanted_ = stop_.stop_possible();
+        // relaxed: written under lock_
+        chan_core<unit>* const done = done_.load(memory_order_relaxed);
+        const unsigned char open = children_.empty() ? 0 : below;
+        // relaxed: seen by who sees decided_
+        under_way_.store(done != nullptr ? open | closing : open, memory_order_relaxed);
         tsan::release(&decided_);
         decided_.store(static_cast<int>(reason), memory_order_release);  // [CX-1]
         while (context_core* child = children_.pop_front()) {
@@ -313,11 +343,25 @@ private:
             child->next = work;
             work = child;
         }
-        // relaxed: written under lock_
-        if (chan_core<unit>* c = done_.load(memory_order_relaxed); c != nullptr) {
-            c->close_quietly(woken);
+        if (done != nullptr) {
+            done->close_quietly(woken);
+            under_way_.store(open, memory_order_release);  // [CX-4]
         }
         return true;
+    }
+
+    // By who has decided.
+    void all_below_done() noexcept {
+        // relaxed: nobody else writes it
+        if (under_way_.load(memory_order_relaxed) != 0) {
+            under_way_.store(0, memory_order_release);  // [CX-4]
+        }
+    }
+    // After it is decided.
+    void wait_for_those_below() const noexcept {
+        const tsan::runtime_scope ours;
+        spin_wait waiting;
+        while ((under_way_.load(memory_order_acquire) & below) != 0) waiting.pause();  // [CX-4]
     }
 
     RUNNEL_NOINLINE chan_core<unit>* make_done() {
@@ -354,6 +398,10 @@ private:
     const value_base* values_ = nullptr;
     std::optional<time_point> deadline_;
     atomic<std::uint32_t> references_{1};
+    // What a cancellation has still to do here. Set before decided_, taken back by the same thread.
+    static constexpr unsigned char closing = 1;  // its channel is to be closed, under lock_
+    static constexpr unsigned char below = 2;    // its children are to be cancelled
+    atomic<unsigned char> under_way_{0};
     bool stop_wanted_ = false;                // written before decided_
     atomic<chan_core<unit>*> done_{nullptr};  // written once, under lock_
     std::error_code cause_;                   // written before decided_
@@ -394,8 +442,9 @@ private:
     ~deadline_node() override {
         if (scheduler_ != nullptr) scheduler_->cancel(this);
     }
-    void on_cancel() noexcept override {
+    bool on_cancel() noexcept override {
         if (scheduler_ != nullptr) scheduler_->cancel(this);
+        return false;
     }
     static goroutine* on_expire(timer_node* n) noexcept {
         auto* self = static_cast<deadline_node*>(n);
@@ -518,13 +567,14 @@ private:
 
     bool claim() noexcept { return !claimed_.exchange(true, memory_order_acq_rel); }
 
-    void on_cancel() noexcept override {
-        if (!claim()) return;
+    bool on_cancel() noexcept override {
+        if (!claim()) return false;
+        if (!scope_->ended.load(memory_order_acquire)) return true;
+        release(this);
+        return false;
+    }
+    void start_function() noexcept override {
         tsan::acquire(this);  // what precedes after_func happens before the call
-        if (scope_->ended.load(memory_order_acquire)) {
-            release(this);
-            return;
-        }
         try {
             // With the reference that it held on itself.
             spawn_task<body>(scheduler_, current_worker(), scope_, place_,
