@@ -1,6 +1,7 @@
 // tests/faults/windows_test.cpp — what others may do in a window that is held open.
 // SPDX-License-Identifier: BSL-1.0
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -106,6 +107,34 @@ CHILD_SCENARIO(first_worker_comes_late) {
 TEST_CASE("monitor: it is woken by the first worker, or it would look after nothing with one place",
           "[faults][monitor][unwoken_monitor]") {
     const auto r = test::run_scenario("first_worker_comes_late");
+    INFO(r.err);
+    CHECK(r.status == 2);
+    CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));
+}
+
+// Its last look for a deadlock finds a timer; then that comes, who has waited for it parks for ever, and only now
+// the monitor goes to sleep.
+CHILD_SCENARIO(last_timer_comes_between_look_and_sleep) {
+    ::alarm(20);
+    return runnel::run([] {
+        static std::optional<test::held_at> window;
+        window.emplace("monitor.before_sleep");
+        while (!window->reached()) runnel::sleep_for(std::chrono::milliseconds(200));
+        std::thread([idles = runnel::stats().idles] {
+            const auto still_awake = [&] {
+                const auto now = runnel::stats();
+                return now.active_workers != 0 || now.idles == idles;
+            };
+            while (still_awake()) std::this_thread::yield();
+            window->release();
+        }).detach();
+        return runnel::make_chan<int>().recv().value();
+    });
+}
+
+TEST_CASE("monitor: it does not sleep while what has happened since it looked may be a deadlock",
+          "[faults][monitor][overslept]") {
+    const auto r = test::run_scenario("last_timer_comes_between_look_and_sleep");
     INFO(r.err);
     CHECK(r.status == 2);
     CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));

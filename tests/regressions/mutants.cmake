@@ -354,3 +354,7 @@ regression_mutant(ours one_after_another faults_windows_test detail/monitor.hpp
     "all work waits for one that was woken and gets no processor"
     "        hurry_ = waiting ? wake_some() : 0;"
     "        if (waiting) s_.wake_if_needed();")
+regression_mutant(ours overslept faults_windows_test detail/monitor.hpp
+    "the monitor goes to sleep on what it has seen before the last goroutine parked"
+    "                if (s_.awake() || s_.has_work(nullptr) || activity_of(s_) != seen_) {"
+    "                if (s_.awake() || s_.has_work(nullptr)) {")

@@ -65,9 +65,13 @@ struct monitor {
                 // Nothing runs. Sleep until something does, or until it is time to look again for a
                 // deadlock that a foreign thread might have caused by ending.
                 until = poll_ == duration::zero() ? no_deadline : now() + poll_;
+                RUNNEL_POINT("monitor.before_sleep");
                 s_.monitor_asleep_.store(true, memory_order_seq_cst);
-                // Work without a worker: no thread could be had for it. Try again and again.
-                if (s_.awake() || s_.has_work(nullptr)) until = now() + period;
+                // Work without a worker: no thread could be had for it. Try again and again. And who has been awake
+                // since we looked, and is no more, has not woken us: that it sleeps shows what it has done.
+                if (s_.awake() || s_.has_work(nullptr) || activity_of(s_) != seen_) {
+                    until = now() + period;
+                }
             }
             futex_wait(s_.monitor_word_, seen, until);
             s_.monitor_asleep_.store(false, memory_order_relaxed);
@@ -213,6 +217,7 @@ struct monitor {
     // Everything is parked and nothing is left that could wake one: only said under run(), and never
     // while a timer, an I/O waiter, a blocking call or a thread that we do not know might do it.
     void look_for_deadlock() noexcept {
+        seen_ = activity_of(s_);
         if (!wanted()) {
             poll_ = duration::zero();
             return;
@@ -259,12 +264,16 @@ struct monitor {
     static std::uint64_t activity() noexcept {
         std::uint64_t sum = 0;
         for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
-            sum += s->counters.wakes.load(memory_order_acquire) +
-                   s->counters.idles.load(memory_order_acquire) + s->started_count();
-            for (std::uint32_t i = 0; i < s->worker_count(); ++i) {
-                if (worker* w = s->worker_at(i); w != nullptr) {
-                    sum += w->ticks.load(memory_order_acquire);
-                }
+            sum += activity_of(*s);
+        }
+        return sum;
+    }
+    static std::uint64_t activity_of(const scheduler& s) noexcept {
+        std::uint64_t sum = s.counters.wakes.load(memory_order_acquire) +
+                            s.counters.idles.load(memory_order_acquire) + s.started_count();
+        for (std::uint32_t i = 0; i < s.worker_count(); ++i) {
+            if (const worker* w = s.worker_at(i); w != nullptr) {
+                sum += w->ticks.load(memory_order_acquire);
             }
         }
         return sum;
@@ -310,6 +319,7 @@ private:
     const bool warns_ = debug_wants("warn-on-handover");
     std::size_t hurry_ = 0;  // how many more are woken at the next look
     duration poll_ = duration::zero();
+    std::uint64_t seen_ = 0;  // our scheduler's activity before the last look for a deadlock
     run_queue<goroutine> scratch_;
 };
 
