@@ -91,6 +91,13 @@ bool monitor_sleeps_for_good() {
     return false;
 }
 
+void check_deadlock_reported(const char* scenario) {
+    const auto r = test::run_scenario(scenario);
+    INFO(r.err);
+    CHECK(r.status == 2);
+    CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));
+}
+
 }  // namespace
 
 // The thread that starts the runtime gets no processor between the monitor's start and the first worker's.
@@ -106,10 +113,7 @@ CHILD_SCENARIO(first_worker_comes_late) {
 
 TEST_CASE("monitor: it is woken by the first worker, or it would look after nothing with one place",
           "[faults][monitor][unwoken_monitor]") {
-    const auto r = test::run_scenario("first_worker_comes_late");
-    INFO(r.err);
-    CHECK(r.status == 2);
-    CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));
+    check_deadlock_reported("first_worker_comes_late");
 }
 
 // Its last look for a deadlock finds a timer; then that comes, who has waited for it parks for ever, and only now
@@ -134,10 +138,7 @@ CHILD_SCENARIO(last_timer_comes_between_look_and_sleep) {
 
 TEST_CASE("monitor: it does not sleep while what has happened since it looked may be a deadlock",
           "[faults][monitor][overslept]") {
-    const auto r = test::run_scenario("last_timer_comes_between_look_and_sleep");
-    INFO(r.err);
-    CHECK(r.status == 2);
-    CHECK(test::contains(r.err, "runnel: all goroutines are asleep - deadlock!"));
+    check_deadlock_reported("last_timer_comes_between_look_and_sleep");
 }
 
 TEST_CASE("monitor: work does not wait for one who was woken and gets no processor",

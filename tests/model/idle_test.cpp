@@ -62,27 +62,17 @@ struct pushed_and_busy : scheduled<2> {
 };
 
 /// The same, but that the first has had little of what it took from others, and stays away before it looks.
-struct pushed_meanwhile : scheduled<2> {
-    static constexpr int threads = 2;
-    work g;
-
-    explicit pushed_meanwhile(bool looking) : scheduled(2) {
-        hold_places(2, looking ? 1 : 0);
-        workers[0].spinning = looking;
+struct pushed_meanwhile : pushed_and_busy {
+    explicit pushed_meanwhile(bool looking) : pushed_and_busy(looking) {
         lose_patience(workers[0].backoff);
-        g.init(s);
     }
     void run(int me) {
-        worker& w = workers[me];
+        if (me != 0) return pushed_and_busy::run(me);
+        worker& w = workers[0];
         set_current_worker(&w);
-        if (me == 0) {
-            model::check(s.find_work(&w) == &g, "it found something else");
-            model::check(g.made == 1, "what was done before is not seen");
-            model::check(!w.spinning, "it has stopped looking");
-        } else {
-            g.made = 1;
-            s.ready_last(&w, &g);
-        }
+        model::check(s.find_work(&w) == &g, "it found something else");
+        model::check(g.made == 1, "what was done before is not seen");
+        model::check(!w.spinning, "it has stopped looking");
     }
 };
 

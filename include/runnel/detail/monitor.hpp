@@ -67,8 +67,8 @@ struct monitor {
                 until = poll_ == duration::zero() ? no_deadline : now() + poll_;
                 RUNNEL_POINT("monitor.before_sleep");
                 s_.monitor_asleep_.store(true, memory_order_seq_cst);
-                // Work without a worker: no thread could be had for it. Try again and again. And who has been awake
-                // since we looked, and is no more, has not woken us: that it sleeps shows what it has done.
+                // Work without a worker: no thread could be had for it. Try again and again. And a worker that was awake
+                // between our look and this has found us awake, and not woken us: then what we saw may no longer hold.
                 if (s_.awake() || s_.has_work(nullptr) || activity_of(s_) != seen_) {
                     until = now() + period;
                 }
