@@ -14,6 +14,7 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
+#include <runnel/io.hpp>
 #include <runnel/runtime.hpp>
 #include <runnel/thread_lock.hpp>
 #include <runnel/time.hpp>
@@ -46,6 +47,8 @@ public:
         while (::write(ends_[1], &c, 1) != 1) {
         }
     }
+
+    int read_end() const noexcept { return ends_[0]; }
 
 private:
     int ends_[2] = {-1, -1};
@@ -120,6 +123,75 @@ TEST_CASE("others run while every worker is inside blocking", "[blocking]") {
         expected.check_eq(runnel::stats().blocking, 0U, "none is left");
     });
     expected.verify();
+}
+
+/// In a runtime of so many workers as many goroutines are inside blocking(), or more, while its main one waits. The last
+/// of them writes to the pipe that `wait` gets, when nothing else goes on.
+template <class Wait>
+void wait_beside_blocked(std::uint32_t workers, std::uint32_t more, Wait wait) {
+    runnel::runtime rt({.max_procs = workers, .deadlock_detection = false});
+    const pipe_of_bytes out;
+    const pipe_of_bytes told;
+    rt.run([&] {
+        const std::uint32_t n = workers + more;
+        runnel::wait_group wg;
+        std::atomic<std::uint32_t> inside{0};
+        for (std::uint32_t i = 0; i < n; ++i) {
+            wg.go([&] {
+                runnel::blocking([&] {
+                    if (++inside == n) {
+                        test::eventually([] { return test::monitors_sleep_for_good(); });
+                        told.write('x');
+                    }
+                    out.read();
+                });
+            });
+        }
+        wait(told, inside);
+        for (std::uint32_t i = 0; i < n; ++i) out.write('x');
+        wg.wait();
+    });
+}
+
+TEST_CASE("a deadline comes though every worker is inside blocking",
+          "[blocking][time][all_blocked]") {
+    const auto [workers, more] = GENERATE(std::pair(1U, 0U), std::pair(2U, 1U), std::pair(4U, 0U));
+    bool received = true;
+    wait_beside_blocked(workers, more, [&](const pipe_of_bytes&, const auto&) {
+        received = runnel::make_chan<int>().recv_for(200ms).has_value();
+    });
+    CHECK_FALSE(received);
+}
+
+TEST_CASE("I/O wakes its goroutine though every worker is inside blocking",
+          "[blocking][io][all_blocked]") {
+    const auto [workers, more] = GENERATE(std::pair(1U, 0U), std::pair(2U, 1U), std::pair(4U, 0U));
+    auto waited = runnel::op_status::canceled;
+    wait_beside_blocked(workers, more, [&](const pipe_of_bytes& told, const auto&) {
+        waited = runnel::io::wait_readable(told.read_end());
+    });
+    CHECK(waited == runnel::op_status::ok);
+}
+
+TEST_CASE("a call inside blocking may wait for I/O though every worker is there",
+          "[blocking][io][thread_waits_unkept]") {
+    auto waited = runnel::op_status::canceled;
+    wait_beside_blocked(1, 0, [&](const pipe_of_bytes& told, const auto& inside) {
+        waited = runnel::blocking([&] {
+            test::eventually([&] { return inside == 1; });  // nobody comes by after us
+            return runnel::io::wait_readable(told.read_end());
+        });
+    });
+    CHECK(waited == runnel::op_status::ok);
+}
+
+TEST_CASE("a pinned goroutine may wait for I/O on the only worker", "[blocking][io][all_blocked]") {
+    auto waited = runnel::op_status::canceled;
+    wait_beside_blocked(1, 0, [&](const pipe_of_bytes& told, const auto&) {
+        const runnel::thread_lock pin;
+        waited = runnel::io::wait_readable(told.read_end());
+    });
+    CHECK(waited == runnel::op_status::ok);
 }
 
 TEST_CASE("a goroutine inside blocking is listed as such", "[blocking]") {

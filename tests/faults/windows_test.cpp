@@ -1,12 +1,9 @@
 // tests/faults/windows_test.cpp — what others may do in a window that is held open.
 // SPDX-License-Identifier: BSL-1.0
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,22 +72,6 @@ TEST_CASE("context: who has waited for a context may end it before cancel() has 
     expected.verify();
 }
 
-/// Whether the monitor's thread sleeps without a time limit.
-bool monitor_sleeps_for_good() {
-    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-        std::ifstream comm(task.path() / "comm");
-        std::string name;
-        std::getline(comm, name);
-        if (name != "runnel-monitor") continue;
-        // The number of the call and its arguments, of which the fourth is the limit.
-        std::ifstream call(task.path() / "syscall");
-        std::string number, word, operation, expected, limit;
-        call >> number >> word >> operation >> expected >> limit;
-        return number == std::to_string(SYS_futex) && limit == "0x0";
-    }
-    return false;
-}
-
 void check_deadlock_reported(const char* scenario) {
     const auto r = test::run_scenario(scenario);
     INFO(r.err);
@@ -105,7 +86,7 @@ CHILD_SCENARIO(first_worker_comes_late) {
     runnel::set_max_procs(1);
     static test::held_at window("scheduler.start.watched");
     std::thread([] {
-        while (!window.reached() || !monitor_sleeps_for_good()) std::this_thread::yield();
+        while (!window.reached() || !test::monitors_sleep_for_good()) std::this_thread::yield();
         window.release();
     }).detach();
     return runnel::run([] { return runnel::make_chan<int>().recv().value(); });

@@ -262,6 +262,59 @@ TEST_CASE("TK-1: the keeper sleeps through no deadline", "[model][scheduler][bug
                                {.preemptions = 3, .timeouts = 0}, true);
 }
 
+// ---- [KP-1] whoever leaves sees to a keeper ----
+
+/// Who holds the only place gives it up, as blocking() does, while the keeper's deadline comes: it may find no place and
+/// retire.
+struct given_up : scheduled<2> {
+    static constexpr int threads = 2;
+
+    work g[2];
+    deadline_timer due, other;
+    time_point start = now();
+
+    given_up() : scheduled(1) {
+        hold_places(2, 0);  // one too many, so that there is somebody to become keeper
+        for (work& one : g) one.init(s);
+        due.g = &g[0];
+        other.g = &g[1];
+        due.expire = other.expire = kept::strike;
+        s.arm(&due, start + 1s);
+    }
+    void run(int me) {
+        set_current_worker(&workers[me]);
+        if (me == 0) {
+            s.give_up_place(&workers[0]);
+        } else {
+            model::check(s.find_work(&workers[1]) == &g[0], "it found something else");
+        }
+    }
+};
+
+/// Meanwhile a thread sets the timer anew: at some moment none is armed.
+struct given_up_and_set : given_up {
+    static constexpr int threads = 3;
+
+    void run(int me) {
+        if (me == 0) {
+            given_up::run(me);
+        } else if (me == 1) {
+            set_current_worker(&workers[1]);
+            const goroutine* found = s.find_work(&workers[1]);
+            if (found == &g[0]) found = s.find_work(&workers[1]);
+            model::check(found == &g[1], "it found something else");
+        } else {
+            s.cancel(&due);
+            s.arm(&other, start + 2s);
+        }
+    }
+};
+
+TEST_CASE("KP-1: a place is given up while the keeper retires", "[model][scheduler]") {
+    model::require_clean<given_up>("[KP-1] the keeper's deadline comes", {.preemptions = 3});
+    model::require_clean<given_up_and_set>("[KP-1] and a thread sets it anew", {.preemptions = 1});
+}
+
 // ---- [RS-2] the end of a run ----
 
 /// run() ends its scope while a worker is about to run a goroutine of it.

@@ -209,6 +209,17 @@ mutate(no_second_look idle "ID-1*" "deadlock" detail/scheduler.hpp
 mutate(keeper_looks_once idle "TK-1*" "deadlock|slept through" detail/scheduler.hpp
     "            if (timers_.earliest() < limit) continue;"
     "            if (!::model::mutated(\"keeper_looks_once\") && timers_.earliest() < limit) continue;")
+mutate(leaves_unkept idle "KP-1*" "deadlock" detail/scheduler.hpp
+    "        if (has_work(w)) wake_if_needed();
+        see_to_keeper();"
+    "        if (has_work(w)) wake_if_needed();
+        if (!::model::mutated(\"leaves_unkept\")) see_to_keeper();")
+mutate(retires_blindly idle "KP-1*" "deadlock" detail/scheduler.hpp
+    "            s = state_.load(memory_order_seq_cst);  // [KP-1]"
+    "            if (!::model::mutated(\"retires_blindly\")) s = state_.load(memory_order_seq_cst);")
+mutate(arms_unkept idle "KP-1*" "deadlock" detail/scheduler.hpp
+    "        } else if (until == nobody_keeps) {"
+    "        } else if (until == nobody_keeps && !::model::mutated(\"arms_unkept\")) {")
 mutate(stops_looking_blindly idle "ID-1*" "deadlock" detail/scheduler.hpp
     "    if (spinning_of(s) == 1 && has_work(nullptr)) wake_if_needed();"
     "    if (!::model::mutated(\"stops_looking_blindly\") && spinning_of(s) == 1 && has_work(nullptr)) wake_if_needed();")

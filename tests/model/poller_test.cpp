@@ -181,6 +181,7 @@ struct waits_for_event : model::shipping {
         std::destroy_at(&the_poller);
         ::new (static_cast<void*>(&the_poller)) poller;
         the_poller.waiters_.leave_out();
+        the_poller.opened_.leave_out();
         model::name(d, "descriptor");
         model::name(readable, "readable");
     }

@@ -94,13 +94,13 @@ regression_mutant(05 compio_948 model_locks_test detail/thread_parker.hpp
         word_.store(token, memory_order_release);")
 regression_mutant(06 zio_610 model_idle_test detail/scheduler.hpp
     "who arms a timer may read who keeps the time before the timer is published"
-    "keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]"
-    "keeper_deadline_.load(memory_order_acquire)) {")
+    "keeper_deadline_.load(memory_order_seq_cst);  // [TK-1]"
+    "keeper_deadline_.load(memory_order_acquire);")
 regression_mutant(16 go_42515 stress_go_lost_wakeup_test detail/scheduler.hpp
     "whoever sleeps until a later deadline is not told of an earlier one"
-    "keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
+    "        if (when.time_since_epoch().count() < until) {
             tell_keeper();"
-    "keeper_deadline_.load(memory_order_seq_cst)) {")
+    "        if (when.time_since_epoch().count() < until) {")
 
 # ---- waiters and queues ----
 
@@ -356,5 +356,9 @@ regression_mutant(ours one_after_another faults_windows_test detail/monitor.hpp
     "        if (waiting) s_.wake_if_needed();")
 regression_mutant(ours overslept faults_windows_test detail/monitor.hpp
     "the monitor goes to sleep on what it has seen before the last goroutine parked"
-    "                if (s_.awake() || s_.has_work(nullptr) || activity_of(s_) != seen_) {"
-    "                if (s_.awake() || s_.has_work(nullptr)) {")
+    "s_.unkept() || activity_of(s_) != seen_) {"
+    "s_.unkept()) {")
+regression_mutant(ours thread_waits_unkept blocking_test detail/descriptor.hpp
+    "a thread waits for I/O, and the only worker, inside blocking(), does not come by any more"
+    "        this_scheduler().see_to_keeper_if_all_left();"
+    "")

@@ -145,6 +145,9 @@ void expectations::check_eq(const A& a, const B& b, std::string_view what) {
 
 // ---- 3. waiting for a state, never for a time ----
 
+/// Whether each runtime's monitor sleeps without a time limit: it mends nothing then.
+bool monitors_sleep_for_good();
+
 /// Polls `pred` until it holds or `limit` has passed; returns what it last said. From a goroutine
 /// it lets others run in between; from a thread it sleeps a little.
 template <class P>

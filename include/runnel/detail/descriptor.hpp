@@ -197,19 +197,29 @@ inline int watch(int fd, descriptor& d, std::uint32_t generation) noexcept {
     return r < 0 ? -r : 0;
 }
 
+class counted_waiter {
+public:
+    counted_waiter() noexcept { the_poller.add_waiter(); }
+    ~counted_waiter() { the_poller.remove_waiter(); }
+    counted_waiter(const counted_waiter&) = delete;
+    counted_waiter& operator=(const counted_waiter&) = delete;
+};
+
 /// Parks until an event that is not yet counted in `seen`, which was read before the look that found nothing. [DS-1]
 /// `retry`: there has been one already. `closed`: the descriptor was given up.
 inline wait_outcome wait_for_event(descriptor& d, direction which, std::uint32_t seen,
                                    const wait_limit& limit) noexcept {
     descriptor::side& side = d.of(which);
+    const counted_waiter counted;
+    // [KP-1] A goroutine's worker comes to its loop; all others may be in blocking() while a thread waits.
+    if (RUNNEL_UNLIKELY(current_worker() == nullptr) && the_poller.opened()) {
+        this_scheduler().see_to_keeper_if_all_left();
+    }
     wait_lock guard(d.lock, limit.done);
     // relaxed: written under the lock
     if (side.events.load(memory_order_relaxed) != seen) return wait_outcome::retry;
     waiter me;
-    the_poller.add_waiter();
-    const wait_outcome o = wait(side.waiters, guard, me, wait_reason::io, &d, limit.deadline);
-    the_poller.remove_waiter();
-    return o;
+    return wait(side.waiters, guard, me, wait_reason::io, &d, limit.deadline);
 }
 
 // ---- 5. forgetting ----

@@ -67,9 +67,10 @@ struct monitor {
                 until = poll_ == duration::zero() ? no_deadline : now() + poll_;
                 RUNNEL_POINT("monitor.before_sleep");
                 s_.monitor_asleep_.store(true, memory_order_seq_cst);
-                // Work without a worker: no thread could be had for it. Try again and again. And a worker that was awake
-                // between our look and this has found us awake, and not woken us: then what we saw may no longer hold.
-                if (s_.awake() || s_.has_work(nullptr) || activity_of(s_) != seen_) {
+                // Work, or a deadline, without a worker: no thread could be had for it. Try again and again. And a worker
+                // that was awake between our look and this has found us awake, and not woken us: then what we saw may
+                // no longer hold.
+                if (s_.awake() || s_.has_work(nullptr) || s_.unkept() || activity_of(s_) != seen_) {
                     until = now() + period;
                 }
             }
@@ -77,6 +78,7 @@ struct monitor {
             s_.monitor_asleep_.store(false, memory_order_relaxed);
             s_.coarse_ms.store(milliseconds(now()), memory_order_relaxed);
             look_after_hogs();
+            s_.see_to_keeper();
             look_after_timers();
             look_after_io();
             if (s_.watched()) the_observer.load(memory_order_acquire)->samples(s_);  // [TR-1]

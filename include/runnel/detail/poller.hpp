@@ -52,10 +52,12 @@ public:
 
     // ---- those who wait ----
 
-    void add_waiter() noexcept { waiters_.fetch_add(1, memory_order_relaxed); }
+    void add_waiter() noexcept { waiters_.fetch_add(1, memory_order_seq_cst); }  // [KP-1]
     void remove_waiter() noexcept { waiters_.fetch_sub(1, memory_order_relaxed); }
     /// How many do; among them may be such as never go on, since their run has ended.
-    std::uint32_t waiters() const noexcept { return waiters_.load(memory_order_relaxed); }
+    std::uint32_t waiters() const noexcept {
+        return waiters_.load(memory_order_seq_cst);
+    }  // [KP-1]
     /// Whether an event could let anybody go on: looks at them all.
     bool has_waiters() const noexcept { return opened() && has_waiters_(); }
 

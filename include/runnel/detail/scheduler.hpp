@@ -22,6 +22,9 @@
 //   [TK-1] One idle worker, the keeper, sleeps until the next deadline. Armer: publish the earliest
 //          deadline, then read keeper_deadline_. Keeper: publish keeper_deadline_, then read the
 //          earliest deadline again. Sequentially consistent for the same reason.
+//   [KP-1] There is a keeper, or somebody holds a place and comes to its loop, or nothing is waited for. Who gives its
+//          place up and does not become keeper: change state_, then see to one. Who waits, and has no place: publish
+//          it, then see to one. A keeper that retires for want of a place looks at state_ again.
 //   [RS-2] run(): set scope.ended, then read every worker's announcement. Worker: announce the scope,
 //          then read ended. So run() waits for whoever may still run a goroutine of its scope, or do
 //          what one has left for the other side of its switch: a worker announces another scope
@@ -225,6 +228,7 @@ public:
         }
         flush(w);
         if (has_work(w)) wake_if_needed();
+        see_to_keeper();
     }
 
     /// Back at once, even beyond max_procs: a worker that comes to its loop then steps back.
@@ -261,14 +265,27 @@ public:
         if (worker* k = keeper_.load(memory_order_relaxed); k != nullptr) k->parker.unpark();
     }
 
+    /// [KP-1] Timers and descriptors are waited for, a place is free, and nobody watches over them: makes somebody do
+    /// so. Called by whoever leaves without becoming keeper, and by whoever waits without coming to a loop later.
+    void see_to_keeper() noexcept {
+        if (unkept() && !pass_keeper_on()) wake_if_needed();
+    }
+    /// For who waits: whoever holds a place comes to its loop, or leaves it.
+    void see_to_keeper_if_all_left() noexcept {
+        if (active() == 0) see_to_keeper();
+    }
+
     // ---- 6. timers ----
 
     void arm(timer_node* n, time_point when) noexcept {
         tsan::release(n);  // what precedes it happens before what the timer does
         const tsan::runtime_scope ours;
-        if (timers_.arm(n, when) && when.time_since_epoch().count() <
-                                        keeper_deadline_.load(memory_order_seq_cst)) {  // [TK-1]
+        if (!timers_.arm(n, when)) return;
+        const duration::rep until = keeper_deadline_.load(memory_order_seq_cst);  // [TK-1]
+        if (when.time_since_epoch().count() < until) {
             tell_keeper();
+        } else if (until == nobody_keeps) {
+            see_to_keeper_if_all_left();
         }
     }
     bool cancel(timer_node* n) noexcept {
@@ -640,7 +657,9 @@ private:
     static void take_chosen_place(worker* w) noexcept;
     void leave_poller(worker* w) noexcept;
     worker* pop_idle() noexcept;
-    void pass_keeper_on() noexcept;
+    bool unkept() const noexcept;
+    bool pass_keeper_on() noexcept;
+    void retire_keeper() noexcept;
     void tell_keeper() noexcept;
     void leave_timers_to(heir_function heir) noexcept;
     void call_heir() noexcept;
@@ -1140,11 +1159,11 @@ inline bool scheduler::reclaim_place(worker* w, std::uint64_t as) noexcept {
     std::uint64_t s = state_.load(memory_order_seq_cst);
     do {
         if (active_of(s) >= max_procs()) {
-            if (keeper_.load(memory_order_relaxed) == w) {
-                keeper_.store(nullptr, memory_order_relaxed);
-                keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
-            }
-            return false;
+            if (keeper_.load(memory_order_relaxed) != w) return false;
+            RUNNEL_POINT("scheduler.keeper.retires");
+            retire_keeper();
+            s = state_.load(memory_order_seq_cst);  // [KP-1]
+            if (active_of(s) >= max_procs()) return false;
         }
     } while (!state_.compare_exchange_weak(s, s + as, memory_order_seq_cst));
     for (worker** at = &idle_; *at != nullptr; at = &(*at)->idle_next) {
@@ -1154,10 +1173,7 @@ inline bool scheduler::reclaim_place(worker* w, std::uint64_t as) noexcept {
         }
     }
     w->idle = false;
-    if (keeper_.load(memory_order_relaxed) == w) {
-        keeper_.store(nullptr, memory_order_relaxed);
-        keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
-    }
+    if (keeper_.load(memory_order_relaxed) == w) retire_keeper();
     return true;
 }
 
@@ -1173,20 +1189,31 @@ inline worker* scheduler::pop_idle() noexcept {
     *at = w->idle_next;
     w->idle = false;
     w->chosen.store(true, memory_order_release);  // [ID-2]
-    if (w == keeper_.load(memory_order_relaxed)) {
-        keeper_.store(nullptr, memory_order_relaxed);
-        keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
-    }
+    if (w == keeper_.load(memory_order_relaxed)) retire_keeper();
     return w;
 }
 
-// Somebody else idle watches the clock now.
-inline void scheduler::pass_keeper_on() noexcept {
+// Under idle_lock_.
+inline void scheduler::retire_keeper() noexcept {
+    keeper_deadline_.store(nobody_keeps, memory_order_seq_cst);
+    keeper_.store(nullptr, memory_order_seq_cst);  // [KP-1]
+}
+
+// Somebody else idle watches the clock now. False if there is nobody.
+inline bool scheduler::pass_keeper_on() noexcept {
     spin_guard g(idle_lock_);
-    if (keeper_.load(memory_order_relaxed) == nullptr && heir_ == nullptr && idle_ != nullptr) {
-        keeper_.store(idle_, memory_order_release);
-        idle_->parker.unpark();
-    }
+    if (keeper_.load(memory_order_relaxed) != nullptr || heir_ != nullptr) return true;
+    if (idle_ == nullptr) return false;
+    keeper_.store(idle_, memory_order_release);
+    idle_->parker.unpark();
+    return true;
+}
+
+// A place that is not free has a worker that comes to its loop, or a monitor that looks after it.
+inline bool scheduler::unkept() const noexcept {
+    return keeper_.load(memory_order_seq_cst) == nullptr &&  // [KP-1] before what is waited for
+           (!timers_.empty() || the_poller.waiters() != 0) && active() < max_procs() &&
+           conductor_ == nullptr && started_.load(memory_order_relaxed) && !stopping();
 }
 
 inline void scheduler::expire_timers(worker* w) noexcept {
