@@ -7,7 +7,8 @@
 #
 # A document says `<!-- snippet: path -->`, or `<!-- snippet: path#name -->` for what stands between
 # `// [name]` and `// [/name]` there, right before a fenced block. Regions may lie within each other.
-# Also: C++ without such a line, and regions of the guide's tests that no document shows, are mistakes.
+# Also: C++ or Go without such a line, and regions of the guide's tests and of its Go that no document shows, are
+# mistakes. (That the Go compiles is the test guide_go.)
 import pathlib
 import re
 import sys
@@ -17,7 +18,8 @@ root = pathlib.Path(__file__).resolve().parent.parent
 marker = re.compile(r"(<!-- snippet: (\S+?)(?:#(\S+))? -->\n```\w*\n)(.*?)(```)", re.S)
 boundary = re.compile(r"^[ \t]*// \[/?[\w-]+\]\n", re.M)
 # Files that are there for the documents alone: each of their regions is shown.
-only_shown = "tests/guide_*_test.cpp"
+only_shown = ["tests/guide_*_test.cpp", "tests/guide_go/*/*.go"]
+languages = {"cpp": "C++", "go": "Go"}
 
 
 class Missing(Exception):
@@ -41,7 +43,7 @@ def expected(path: str, name: str | None) -> str:
     found = re.findall(rf"^[ \t]*// \[{name}\]\n(.*?)^[ \t]*// \[/{name}\]", text, re.S | re.M)
     if len(found) != 1:
         raise Missing(f"{path} has {len(found)} regions [{name}]")
-    return textwrap.dedent(boundary.sub("", found[0])).strip() + "\n"
+    return textwrap.dedent(boundary.sub("", found[0])).strip("\n") + "\n"
 
 
 fill = sys.argv[1:] == ["--fill"]
@@ -60,8 +62,11 @@ def treat(document: pathlib.Path) -> None:
     global checked
     name_of_document = document.relative_to(root)
     text = document.read_text(encoding="utf-8")
-    if text.count("```cpp") > len(re.findall(r"<!-- snippet: \S+ -->\n```cpp", text)):
-        complain(f"{name_of_document}: C++ that is not a compiled file's")
+    for fence, language in languages.items():
+        fences = len(re.findall(rf"^```{fence}$", text, re.M))
+        marked = len(re.findall(rf"^<!-- snippet: \S+ -->\n```{fence}$", text, re.M))
+        if fences > marked:
+            complain(f"{name_of_document}: {language} that is not a compiled file's: {fences - marked} blocks")
     if text.count("<!-- snippet: ") > len(marker.findall(text)):
         complain(f"{name_of_document}: a snippet without a fenced block right below it")
 
@@ -88,7 +93,7 @@ def treat(document: pathlib.Path) -> None:
 for document in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
     if document.exists():
         treat(document)
-for source in sorted(root.glob(only_shown)):
+for source in sorted(source for pattern in only_shown for source in root.glob(pattern)):
     path = str(source.relative_to(root))
     for name in re.findall(r"^[ \t]*// \[([\w-]+)\]$", source.read_text(encoding="utf-8"), re.M):
         if (path, name) not in shown_regions:

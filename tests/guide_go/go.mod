@@ -1,0 +1,3 @@
+module runnel/guide
+
+go 1.22
