@@ -26,6 +26,15 @@ type Order struct{ id int }
 
 func process(Order) {}
 
+// [one-by-one]
+func oneByOne(orders []Order) {
+	for _, o := range orders {
+		process(o)
+	}
+}
+
+// [/one-by-one]
+
 // [at-once]
 func atOnce(orders []Order) {
 	var wg sync.WaitGroup
