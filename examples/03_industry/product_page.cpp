@@ -31,10 +31,13 @@ const std::map<int, product> catalogue{{1, {"oak bowl", "bowls", 35'00}},
 const std::multimap<int, review> reviews{{1, {5, "lovely"}}, {1, {4, "smaller than I thought"}}};
 const std::map<int, int> stock{{1, 3}, {2, 0}, {3, 12}};
 
-struct page {
-    product details;
+struct rating {
     double stars = 0;
     int reviews = 0;
+};
+struct page {
+    product details;
+    rating liked;
     std::vector<std::string> similar;
     int in_stock = 0;
 };
@@ -47,46 +50,54 @@ struct latencies {
     std::chrono::microseconds inventory = guide::seconds(0.4);
 };
 
+product details_of(const runnel::context& ctx, int id, const latencies& take) {
+    guide::wait(ctx, take.details);
+    const auto found = catalogue.find(id);
+    if (found == catalogue.end()) throw std::runtime_error("no product " + std::to_string(id));
+    return found->second;
+}
+rating rating_of(const runnel::context& ctx, int id, const latencies& take) {
+    guide::wait(ctx, take.reviews);
+    rating r;
+    const auto [first, last] = reviews.equal_range(id);
+    for (auto each = first; each != last; ++each) {
+        r.stars += each->second.stars;
+        ++r.reviews;
+    }
+    if (r.reviews > 0) r.stars /= r.reviews;
+    return r;
+}
+std::vector<std::string> similar_to(const runnel::context& ctx, int id, const latencies& take) {
+    guide::wait(ctx, take.similar);
+    std::vector<std::string> titles;
+    const auto found = catalogue.find(id);
+    if (found == catalogue.end()) return titles;  // details_of will say so
+    for (const auto& [other, o] : catalogue) {
+        if (other != id && o.kind == found->second.kind) titles.push_back(o.title);
+    }
+    return titles;
+}
+int stock_of(const runnel::context& ctx, int id, const latencies& take) {
+    guide::wait(ctx, take.inventory);
+    const auto found = stock.find(id);
+    if (found != stock.end()) return found->second;
+    if (catalogue.contains(id)) throw std::runtime_error("the inventory does not know it");
+    return 0;
+}
+
+// [fetch]
 page fetch(const runnel::context& parent, int id, const latencies& take) {
     page p;
-    runnel::group calls(parent);
+    runnel::group calls(parent);  // gone, with all its goroutines, before the page
     const auto& ctx = calls.context();
-    calls.go([&] {
-        guide::wait(ctx, take.details);
-        const auto found = catalogue.find(id);
-        if (found == catalogue.end()) {
-            throw std::runtime_error("no product " + std::to_string(id));
-        }
-        p.details = found->second;
-    });
-    calls.go([&] {
-        guide::wait(ctx, take.reviews);
-        const auto [first, last] = reviews.equal_range(id);
-        for (auto r = first; r != last; ++r) {
-            p.stars += r->second.stars;
-            ++p.reviews;
-        }
-        if (p.reviews > 0) p.stars /= p.reviews;
-    });
-    calls.go([&] {
-        guide::wait(ctx, take.similar);
-        const auto found = catalogue.find(id);
-        if (found == catalogue.end()) return;  // the first call will say so
-        for (const auto& [other, o] : catalogue) {
-            if (other != id && o.kind == found->second.kind) p.similar.push_back(o.title);
-        }
-    });
-    calls.go([&] {
-        guide::wait(ctx, take.inventory);
-        const auto found = stock.find(id);
-        if (catalogue.contains(id) && found == stock.end()) {
-            throw std::runtime_error("the inventory does not know it");
-        }
-        if (found != stock.end()) p.in_stock = found->second;
-    });
-    calls.wait();
+    calls.go([&] { p.details = details_of(ctx, id, take); });
+    calls.go([&] { p.liked = rating_of(ctx, id, take); });
+    calls.go([&] { p.similar = similar_to(ctx, id, take); });
+    calls.go([&] { p.in_stock = stock_of(ctx, id, take); });
+    calls.wait();  // throws the first failure
     return p;
 }
+// [/fetch]
 
 void show(int id, std::chrono::microseconds limit, const latencies& take = {}) {
     const auto ctx = runnel::with_timeout(runnel::background(), limit);
@@ -95,7 +106,8 @@ void show(int id, std::chrono::microseconds limit, const latencies& take = {}) {
     try {
         const page p = fetch(ctx, id, take);
         std::printf("%s, %d.%02d, %.1f stars of %d, %d in stock; similar:", p.details.title.c_str(),
-                    p.details.cents / 100, p.details.cents % 100, p.stars, p.reviews, p.in_stock);
+                    p.details.cents / 100, p.details.cents % 100, p.liked.stars, p.liked.reviews,
+                    p.in_stock);
         for (const std::string& title : p.similar) std::printf(" %s", title.c_str());
         std::puts("");
     } catch (const std::exception& e) {

@@ -3,7 +3,11 @@
 
 package industry
 
-import "context"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
 type Cart struct{}
 
@@ -14,8 +18,9 @@ func hold(context.Context, Cart) error     { return nil }
 func charge(context.Context, Cart) error   { return nil }
 func undo(Cart)                            {}
 
-func checkoutAsGuide(ctx context.Context, cart Cart) error {
-	// [checkout-often]
+// [checkout-leaks]
+// as in the Go guide
+func handle(ctx context.Context, cart Cart) error {
 	errs := make(chan error, 3)
 	go func() { errs <- reserve(ctx, cart) }()
 	go func() { errs <- shipping(ctx, cart) }()
@@ -26,21 +31,175 @@ func checkoutAsGuide(ctx context.Context, cart Cart) error {
 		}
 	}
 	return nil
-	// [/checkout-often]
 }
 
+// [/checkout-leaks]
+
 // [checkout]
+// right
 func checkout(ctx context.Context, cart Cart) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return reserve(gctx, cart) })
 	g.Go(func() error { return shipping(gctx, cart) })
 	g.Go(func() error { return hold(gctx, cart) })
-	if err := g.Wait(); err != nil {
-		undo(cart)
-		return err
+	err := g.Wait()
+	if err == nil {
+		err = charge(ctx, cart) // gctx ends with Wait
 	}
-	// Not gctx: that one ends with Wait.
-	return charge(ctx, cart)
+	if err != nil {
+		undo(cart)
+	}
+	return err
 }
 
 // [/checkout]
+
+type Bank struct{}
+
+func (*Bank) commit(Transfer) error { return nil }
+
+type Transfer struct{}
+
+type check func(context.Context, Transfer) error
+
+func balance(context.Context, Transfer) error   { return nil }
+func fraud(context.Context, Transfer) error     { return nil }
+func limits(context.Context, Transfer) error    { return nil }
+func sanctions(context.Context, Transfer) error { return nil }
+
+// [transfer]
+func transfer(b *Bank, t Transfer) error {
+	ctx, cancel := context.WithTimeout(
+		context.Background(), 3*time.Second)
+	defer cancel()
+	g, gctx := errgroup.WithContext(ctx)
+	checks := []check{balance, fraud, limits, sanctions}
+	for _, ask := range checks {
+		g.Go(func() error { return ask(gctx, t) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return b.commit(t) // looks at the balance again
+}
+
+// [/transfer]
+
+type Video struct{}
+
+type source struct {
+	name   string
+	weight float64
+	fetch  func(context.Context, string) ([]Video, error)
+}
+
+var sources []source
+
+// [feed]
+type answer struct {
+	source string
+	weight float64
+	videos []Video
+	err    error
+}
+
+func ask(ctx context.Context, user string) chan answer {
+	ctx, cancel := context.WithTimeout(
+		ctx, 500*time.Millisecond)
+	defer cancel()
+	answers := make(chan answer, len(sources))
+	var wg sync.WaitGroup
+	for _, s := range sources {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			v, err := s.fetch(ctx, user)
+			answers <- answer{s.name, s.weight, v, err}
+		}()
+	}
+	wg.Wait() // each hears of the deadline itself
+	close(answers)
+	return answers
+}
+
+// [/feed]
+
+type Index struct{}
+
+func (*Index) takeNearest(context.Context, Request) (int, error) { return 0, nil }
+
+type Request struct{ rider int }
+
+type Match struct {
+	rider, driver int
+	err           error
+}
+
+// [rides]
+func matchRides(ctx context.Context, index *Index,
+	requests <-chan Request, workers int) []Match {
+	var mu sync.Mutex
+	var matches []Match
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for r := range requests {
+				driver, err := index.takeNearest(ctx, r)
+				m := Match{r.rider, driver, err}
+				mu.Lock()
+				matches = append(matches, m)
+				mu.Unlock()
+			}
+		}()
+	}
+	wg.Wait()
+	return matches
+}
+
+// [/rides]
+
+type Product struct{}
+
+type Rating struct{}
+
+type Page struct {
+	details Product
+	liked   Rating
+	similar []Product
+	inStock int
+}
+
+func detailsOf(context.Context, int) (Product, error)   { return Product{}, nil }
+func ratingOf(context.Context, int) (Rating, error)     { return Rating{}, nil }
+func similarTo(context.Context, int) ([]Product, error) { return nil, nil }
+func stockOf(context.Context, int) (int, error)         { return 0, nil }
+
+// [page]
+func fetch(ctx context.Context, id int) (*Page, error) {
+	var p Page
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		p.details, err = detailsOf(gctx, id)
+		return err
+	})
+	g.Go(func() (err error) {
+		p.liked, err = ratingOf(gctx, id)
+		return err
+	})
+	g.Go(func() (err error) {
+		p.similar, err = similarTo(gctx, id)
+		return err
+	})
+	g.Go(func() (err error) {
+		p.inStock, err = stockOf(gctx, id)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// [/page]
