@@ -4,6 +4,7 @@
 package goroutines
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 )
@@ -22,3 +23,29 @@ func concurrent(done *atomic.Int64) {
 }
 
 // [/goroutine]
+
+func greeting(name string) (string, error) { return "hello " + name, nil }
+
+// [goroutine-result]
+type greeted struct {
+	text string
+	err  error
+}
+
+func greet(name string) <-chan greeted {
+	out := make(chan greeted, 1)
+	go func() {
+		text, err := greeting(name)
+		out <- greeted{text, err}
+	}()
+	return out
+}
+
+func greetBoth(a, b string) (string, error) {
+	first, second := greet(a), greet(b)
+	x, y := <-first, <-second
+	return x.text + ", " + y.text,
+		errors.Join(x.err, y.err)
+}
+
+// [/goroutine-result]
