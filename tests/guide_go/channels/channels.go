@@ -3,6 +3,8 @@
 
 package channels
 
+import "fmt"
+
 // [unbuffered]
 func handOver() int {
 	ch := make(chan int)
@@ -27,6 +29,23 @@ func fourthWouldWait() bool {
 }
 
 // [/buffered]
+
+// [directions]
+func produce(out chan<- int, n int) {
+	defer close(out)
+	for i := 1; i <= n; i++ {
+		out <- i
+	}
+}
+
+func render(in <-chan int, out chan<- string) {
+	defer close(out)
+	for v := range in {
+		out <- fmt.Sprintf("%d squared is %d", v, v*v)
+	}
+}
+
+// [/directions]
 
 // [closing]
 func sumOfAll() int {
