@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"runnel/guide/internal/errgroup"
 )
 
 type Cart struct{}

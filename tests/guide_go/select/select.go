@@ -4,6 +4,7 @@
 package selects
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -22,38 +23,96 @@ func firstNews(mail, phone <-chan int) string {
 
 // [/select]
 
-func process(int)  {}
-func handle(error) {}
-
-func spins(data <-chan int, errors <-chan error, done <-chan struct{}) {
-	// [monitor-spins]
-	for {
-		select {
-		case d := <-data: // closed: a zero value,
-			process(d) // at once, again and again
-		case err := <-errors:
-			handle(err)
-		case <-done:
-			return
-		}
+// [select-timeout]
+func inTime(ch <-chan int) string {
+	select {
+	case v := <-ch:
+		return fmt.Sprint(v)
+	case <-time.After(5 * time.Second):
+		return "too late"
 	}
-	// [/monitor-spins]
 }
 
-func monitor(data <-chan int, done <-chan struct{}) {
-	// [monitor]
-	// right: a closed one is set to nil
+// [/select-timeout]
+
+// [select-nonblocking]
+func look(ch <-chan int) string {
+	select {
+	case v := <-ch:
+		return fmt.Sprint(v)
+	default:
+		return "nothing there"
+	}
+}
+
+// [/select-nonblocking]
+
+// [select-send]
+func offer(ch chan<- int, v int) bool {
+	select {
+	case ch <- v:
+		return true
+	default:
+		return false
+	}
+}
+
+// [/select-send]
+
+// [select-context]
+func waitFor(ctx context.Context, ch <-chan int) string {
+	select {
+	case v := <-ch:
+		return fmt.Sprint(v)
+	case <-ctx.Done():
+		return ctx.Err().Error()
+	}
+}
+
+// [/select-context]
+
+type tally struct{ readings, errors int }
+
+// [monitor-spins]
+// as in the Go guide
+func spins(data <-chan int, errs <-chan error,
+	done <-chan struct{}) (seen tally) {
 	for {
 		select {
-		case d, ok := <-data:
+		case <-data: // once closed, always ready
+			seen.readings++
+		case <-errs:
+			seen.errors++
+		case <-done:
+			return seen
+		}
+	}
+}
+
+// [/monitor-spins]
+
+// [monitor]
+// right: a closed one is set to nil
+func monitor(data <-chan int, errs <-chan error,
+	done <-chan struct{}) (seen tally) {
+	for {
+		select {
+		case _, ok := <-data:
 			if !ok {
 				data = nil
 				continue
 			}
-			process(d)
+			seen.readings++
+		case _, ok := <-errs:
+			if !ok {
+				errs = nil
+				continue
+			}
+			seen.errors++
 		case <-done:
-			return
+			return seen
 		}
 	}
-	// [/monitor]
 }
+
+// [/monitor]
