@@ -31,6 +31,7 @@ struct reports {
     }
 };
 
+// [serve]
 /// Serves until `done` is closed, and then at most `limit` longer.
 std::error_code serve(http::server& server, const runnel::recv_chan<unit>& done,
                       std::chrono::microseconds limit) {
@@ -40,6 +41,7 @@ std::error_code serve(http::server& server, const runnel::recv_chan<unit>& done,
     server.close();  // whoever is not done by now is cut off
     return e;
 }
+// [/serve]
 
 /// What a client sees: "200 OK: the report".
 std::string get(const std::string& address, const std::string& target) {
