@@ -43,7 +43,7 @@ inline long long number(const std::string& what, std::string_view text, long lon
 }
 
 /// How long a second of the guide lasts: RUNNEL_EXAMPLE_SECOND milliseconds, 20 unless that is set.
-/// With 1000 the examples take the guide's own times.
+/// With 1000 a second of the guide's is a real one; some examples take fewer of them than the guide, and say so.
 inline std::chrono::milliseconds one_second() {
     const char* set = std::getenv("RUNNEL_EXAMPLE_SECOND");
     return std::chrono::milliseconds(

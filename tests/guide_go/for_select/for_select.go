@@ -3,7 +3,14 @@
 
 package forselect
 
-import "time"
+import (
+	"context"
+	"errors"
+	"log"
+	"net/http"
+	"strings"
+	"time"
+)
 
 type counts struct{ checks, ticks int }
 
@@ -29,3 +36,46 @@ func watchOver(done <-chan struct{},
 }
 
 // [/for-select]
+
+const collector = "http://127.0.0.1:8080/metrics"
+
+func measure() string { return "" }
+
+// [collect]
+func send(ctx context.Context, metrics string) error {
+	ctx, cancel := context.WithTimeout(
+		ctx, 30*time.Second)
+	defer cancel()
+	push, err := http.NewRequestWithContext(ctx,
+		http.MethodPost, collector,
+		strings.NewReader(metrics))
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(push)
+	if err != nil {
+		return err
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+func collectMetrics(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+			err := send(ctx, measure())
+			if err != nil && ctx.Err() == nil {
+				log.Print("failed to send: ", err)
+			}
+		}
+	}
+}
+
+// [/collect]
