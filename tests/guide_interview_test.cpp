@@ -149,20 +149,23 @@ int sum_of(const recv_chan<int>& ch) {
     return sum;
 }
 
-bool is_closed_and_empty(const recv_chan<int>& ch) {
-    return ch.try_recv().status() == runnel::op_status::closed;
+std::string what_is_in(const recv_chan<int>& ch) {
+    const auto v = ch.try_recv();  // takes the value if there is one: keep it
+    if (v) return std::to_string(*v);
+    return v.status() == runnel::op_status::closed ? "closed" : "nothing yet";
 }
 // [/q6]
 
 TEST_CASE("Q6: a receive says whether the channel is closed", "[guide][interview]") {
     everywhere([] {
         const auto ch = runnel::make_chan<int>(2);
-        require(!is_closed_and_empty(ch), "open, though empty");
+        require(what_is_in(ch) == "nothing yet", "open, though empty");
         ch.send(1);
         ch.send(2);
         ch.close();
-        require(sum_of(ch) == 3, "what was in it");
-        require(is_closed_and_empty(ch), "now it is");
+        require(what_is_in(ch) == "1", "closed, but not empty");
+        require(sum_of(ch) == 2, "the rest");
+        require(what_is_in(ch) == "closed", "now it is");
     });
 }
 
@@ -171,7 +174,10 @@ TEST_CASE("Q6: a receive says whether the channel is closed", "[guide][interview
 // [q7]
 std::string first_of_all(const recv_chan<int>& in, const runnel::send_chan<int>& out) {
     std::string done;
-    runnel::select(runnel::recv(in, [&](int v) { done = "received " + std::to_string(v); }),
+    runnel::select(runnel::recv(in,
+                                [&](std::optional<int> v) {
+                                    done = v ? "received " + std::to_string(*v) : "closed";
+                                }),
                    runnel::send(out, 42, [&] { done = "sent"; }),
                    runnel::timeout(1s, [&] { done = "timeout"; }));
     return done;
@@ -188,6 +194,8 @@ TEST_CASE("Q7: select does one of several things, whichever is possible", "[guid
         since.require_passed(1s, "it waited");
         in.send(7);
         require(first_of_all(in, out) == "received 7", "there is a value");
+        in.close();
+        require(first_of_all(in, out) == "closed", "and there will be none");
     });
 }
 
@@ -339,14 +347,18 @@ int work(const recv_chan<unit>& done, const recv_chan<int>& tasks) {
     int sum = 0;
     for (bool more = true; more;) {
         runnel::select(runnel::recv(done, [&] { more = false; }),
-                       runnel::recv(tasks, [&](int task) { sum += task; }));
+                       runnel::recv(tasks, [&](std::optional<int> task) {
+                           sum += task.value_or(0);
+                           more = task.has_value();  // closed: it would be ready for ever
+                       }));
     }
     return sum;
 }
 // [/q13]
 
-TEST_CASE("Q13: a worker ends when done is closed", "[guide][interview]") {
+TEST_CASE("Q13: a worker ends when done is closed, or its tasks are", "[guide][interview]") {
     everywhere([] {
+        require(work(runnel::make_chan<unit>(), test::numbers(4)) == 6, "all tasks");
         const auto done = runnel::make_chan<unit>();
         const auto tasks = runnel::make_chan<int>();
         auto result = runnel::async([=] { return work(done, tasks); });
@@ -392,6 +404,7 @@ const runnel::context_key<std::string> user{"user"};
 
 std::string handle(const runnel::context& ctx, const recv_chan<std::string>& answers) {
     const auto answer = answers.recv(ctx);
+    if (answer.status() == runnel::op_status::closed) return "nobody answers";
     if (!answer) return ctx.err().message();
     const std::string* who = ctx.value(user);
     return *answer + " for " + (who != nullptr ? *who : "anybody");
@@ -406,6 +419,8 @@ TEST_CASE("Q16: a context carries a deadline and values", "[guide][interview]") 
         const auto ctx = runnel::with_value(limited, user, "ann");
         require(handle(ctx, answers) == "42 for ann", "the answer");
         require(handle(ctx, answers) == "context deadline exceeded", "no answer");
+        answers.close();
+        require(handle(runnel::background(), answers) == "nobody answers", "nor will there be");
     });
 }
 

@@ -125,6 +125,7 @@ TEST_CASE("recipes: start, wait, limit, give up", "[guide][recipes]") {
 std::string ask(const runnel::context& parent, const recv_chan<std::string>& server) {
     const auto ctx = runnel::with_timeout(parent, 5s);
     const auto answer = server.recv(ctx);
+    if (answer.status() == runnel::op_status::closed) return "the server has gone";
     return answer ? *answer : ctx.err().message();
 }
 // [/time-limit]
@@ -202,6 +203,8 @@ TEST_CASE("recipes: limits, owners, retries, rates, clocks", "[guide][recipes]")
         since.require_passed(5s, "the limit");
         server.send("yes");
         require(ask(runnel::background(), server) == "yes", "an answer");
+        server.close();
+        require(ask(runnel::background(), server) == "the server has gone", "it says so");
     });
     on_seeds([] {
         const stopwatch since;
@@ -256,21 +259,24 @@ int fastest(const runnel::context& ctx, const std::vector<std::chrono::seconds>&
 // [/first-of]
 
 // [any-number]
-std::size_t whichever(const std::vector<recv_chan<int>>& channels, int& value) {
+std::size_t whichever(const std::vector<recv_chan<int>>& channels, std::optional<int>& value) {
     std::vector<runnel::select_case> cases;
     for (const auto& ch : channels) {
-        cases.push_back(runnel::recv(ch, [&value](int v) { value = v; }));
+        cases.push_back(runnel::recv(ch, [&value](std::optional<int> v) { value = v; }));
     }
     return runnel::select(cases);
 }
 // [/any-number]
 
 // [priority]
-int urgent_first(const recv_chan<int>& urgent, const recv_chan<int>& others) {
-    int job = 0;
-    runnel::select(runnel::in_order, runnel::recv(urgent, [&](int v) { job = v; }),
-                   runnel::recv(others, [&](int v) { job = v; }));
-    return job;
+void urgent_first(recv_chan<int> urgent, recv_chan<int> others, std::vector<int>& done) {
+    const auto serve = [&done](recv_chan<int>& from) {
+        return runnel::recv(from, [&](std::optional<int> job) {
+            if (job) done.push_back(*job);
+            if (!job) from = {};  // closed: nil from now on, which is never ready
+        });
+    };
+    while (urgent || others) runnel::select(runnel::in_order, serve(urgent), serve(others));
 }
 // [/priority]
 
@@ -279,7 +285,11 @@ int sum_while_running(recv_chan<int> numbers, const recv_chan<bool>& run) {
     const recv_chan<int> source = numbers;
     int sum = 0;
     for (bool more = true; more;) {
-        runnel::select(runnel::recv(numbers, [&](int v) { sum += v; }),
+        runnel::select(runnel::recv(numbers,
+                                    [&](std::optional<int> v) {
+                                        sum += v.value_or(0);
+                                        more = v.has_value();
+                                    }),
                        runnel::recv(run, [&](bool running, bool open) {
                            more = open;
                            numbers = running ? source : recv_chan<int>();  // nil: never ready
@@ -315,15 +325,14 @@ TEST_CASE("recipes: the first, any, the urgent, none, both", "[guide][recipes]")
         const auto full = runnel::make_chan<int>(1);
         full.send(9);
         channels.push_back(full);
-        int value = 0;
+        std::optional<int> value;
         require(whichever(channels, value) == 5 && value == 9, "the sixth");
+        full.close();
+        require(whichever(channels, value) == 5 && !value, "the sixth is closed");
 
-        const auto urgent = runnel::make_chan<int>(1);
-        const auto others = runnel::make_chan<int>(1);
-        others.send(1);
-        urgent.send(2);
-        require(urgent_first(urgent, others) == 2, "first");
-        require(urgent_first(urgent, others) == 1, "then");
+        std::vector<int> done;
+        urgent_first(test::numbers(2), test::numbers(3), done);
+        require(done == std::vector<int>{0, 1, 0, 1, 2}, "the urgent ones first, and all");
 
         const auto numbers = runnel::make_chan<int>();
         const auto run = runnel::make_chan<bool>();
@@ -335,6 +344,7 @@ TEST_CASE("recipes: the first, any, the urgent, none, both", "[guide][recipes]")
         numbers.send(2);
         run.close();
         require(sum.get() == 3, "without the hundred");
+        require(sum_while_running(test::numbers(4), {}) == 6, "to the end, if nobody pauses it");
 
         const auto queue = runnel::make_chan<int>(1);
         require(offer(queue, 1) && !offer(queue, 2), "one place");
