@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The pictures are drawn by the program, as PNG, into a folder that goes with it. In the guide: "Real-World
-// Example: Image Processing Service". Its results are bare errors, so that nobody knows which job failed; here each
-// carries its job. A picture that is none, or an operation that nobody knows, is a result like others.
+// Example: Image Processing Service". Its results are bare errors, so that nobody knows which job failed, and its workers
+// wait for ever if nobody reads them all. Here each result carries its job, and the workers end with a context. A picture
+// that is none, or an operation that nobody knows, is a result like others.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -42,25 +43,27 @@ void perform(const job& j) {
     }
 }
 
-/// The pool: as many workers as processors.
-void image_service(const runnel::recv_chan<job>& jobs, const runnel::send_chan<result>& results) {
+// [images]
+void image_service(const runnel::context& ctx, const runnel::recv_chan<job>& jobs,
+                   const runnel::send_chan<result>& results) {
     runnel::wait_group wg;
     for (std::size_t i = 0; i < runnel::num_cpu(); ++i) {
         wg.go([&] {
-            for (const job& j : jobs) {
-                result r{j, {}};
+            while (const auto j = jobs.recv(ctx)) {
+                result r{*j, {}};
                 try {
-                    runnel::blocking([&] { perform(j); });  // files are read and written
+                    runnel::blocking([&] { perform(*j); });  // files are read and written
                 } catch (const std::exception& e) {
                     r.error = e.what();
                 }
-                results.send(r);
+                if (results.send(ctx, r) != runnel::op_status::ok) break;
             }
         });
     }
     wg.wait();
     results.close();
 }
+// [/images]
 
 }  // namespace
 
@@ -78,7 +81,8 @@ int main(int argc, char** argv) {
 
         auto jobs = runnel::make_chan<job>();
         auto results = runnel::make_chan<result>();
-        runnel::go([&] { image_service(jobs, results); });
+        const auto ctx = runnel::with_cancel(runnel::background());
+        runnel::go([&] { image_service(ctx, jobs, results); });
         runnel::go([&] {
             for (long long i = 0; i < images; ++i) {
                 const std::string n = std::to_string(i);

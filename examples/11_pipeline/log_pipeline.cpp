@@ -4,9 +4,9 @@
 //   read ── lines ──> parse ── entries ──> errors only ── entries ──> format ── text ──> main
 //
 // In the guide: "Real-World Example: Log Processing Pipeline". Its Go logs that the file cannot be opened and goes
-// on with an empty one; it stops without a word at a line of more than 64 KiB; and it has no place for lines that
-// are no entries. Here the first travels down the pipeline as the error with which the channels are closed, long
-// lines are lines, and bad ones are counted. --lines says how many lines there are.
+// on with an empty one; it stops without a word at a read error and at a line of more than 64 KiB; and it has no place
+// for lines that are no entries. Here errors travel down the pipeline: the channels are closed with them. Long lines are
+// lines, and bad ones are counted. --lines says how many lines there are.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -56,15 +56,15 @@ auto stage(const runnel::context& ctx, const recv_chan<In>& in, F f) {
     return recv_chan<out_type>(out);
 }
 
+// [read]
 recv_chan<std::string> read_lines(const runnel::context& ctx, const std::filesystem::path& file) {
     auto out = runnel::make_chan<std::string>(64);
     runnel::go([ctx, file, out] {
+        const auto fail = [&](const std::string& what) {
+            out.close(std::make_exception_ptr(std::runtime_error(what)));
+        };
         std::ifstream in(file);
-        if (!in) {
-            out.close(std::make_exception_ptr(
-                std::runtime_error("cannot open " + file.filename().string())));
-            return;
-        }
+        if (!in) return fail("cannot open " + file.filename().string());
         std::string line;  // what of the last line is there
         std::vector<char> block(65536);
         bool more = true;
@@ -80,11 +80,13 @@ recv_chan<std::string> read_lines(const runnel::context& ctx, const std::filesys
             }
             line += rest;
         }
+        if (in.bad()) return fail("cannot read " + file.filename().string());
         if (!line.empty()) out.send(ctx, line);
         out.close();
     });
     return out;
 }
+// [/read]
 
 /// `2025-11-03T08:15:30Z LEVEL message`, or nothing.
 std::optional<entry> parse(std::string_view line) {
@@ -105,6 +107,7 @@ std::optional<entry> parse(std::string_view line) {
     return {};
 }
 
+// [process]
 recv_chan<std::string> process_log(const runnel::context& ctx, const std::filesystem::path& file,
                                    std::atomic<long>& malformed) {
     const auto entries = stage(ctx, read_lines(ctx, file), [&malformed](const std::string& line) {
@@ -119,6 +122,7 @@ recv_chan<std::string> process_log(const runnel::context& ctx, const std::filesy
         return std::optional("[" + e.time + "] " + e.level + ": " + e.message);
     });
 }
+// [/process]
 
 // ---- 2. the log ----
 
@@ -171,13 +175,16 @@ int main(int argc, char** argv) {
             std::printf("once more, the first: %.60s\n", text.recv().value().c_str());
         }
         std::printf("goroutines left: %zu\n", guide::left_behind(base));
-        try {
-            for (const std::string& text :
-                 process_log(runnel::background(), folder / "no.log", malformed)) {
-                std::puts(text.c_str());
+        create_directory(folder / "logs");  // it can be opened, but not read
+        for (const char* name : {"no.log", "logs"}) {
+            try {
+                for (const std::string& text :
+                     process_log(runnel::background(), folder / name, malformed)) {
+                    std::puts(text.c_str());
+                }
+            } catch (const std::exception& e) {
+                std::printf("another file: %s\n", e.what());
             }
-        } catch (const std::exception& e) {
-            std::printf("another file: %s\n", e.what());
         }
         std::printf("goroutines left: %zu\n", guide::left_behind(base));
         return 0;
@@ -191,4 +198,5 @@ int main(int argc, char** argv) {
 // once more, the first: [2025-11-03T00:00:07Z] ERROR: request 7 failed
 // goroutines left: 0
 // another file: cannot open no.log
+// another file: cannot read logs
 // goroutines left: 0

@@ -32,6 +32,7 @@ result process(const order& o) {
     return {o.customer + ": " + std::to_string(o.pieces) + " pieces", cents};
 }
 
+// [orders]
 std::vector<result> process_orders(const std::vector<order>& orders) {
     std::vector<result> results(orders.size());
     runnel::wait_group wg;
@@ -41,6 +42,7 @@ std::vector<result> process_orders(const std::vector<order>& orders) {
     wg.wait();  // and what they wrote is visible here
     return results;
 }
+// [/orders]
 
 }  // namespace
 

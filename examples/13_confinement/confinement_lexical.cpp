@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // In the guide: "Lexical Confinement", process. Its Go starts the goroutine and returns without waiting, so that it may
-// never print; and the slice that it copies is its caller's until then. In C++ a lambda's capture by value is the
-// copy: it is made before the goroutine starts, and belongs to it alone.
+// never print. In C++ a lambda's capture by value is the copy: it is made before the goroutine starts, and belongs to it
+// alone, whatever becomes of the original.
 #include <cstdio>
 #include <numeric>
 #include <string>

@@ -38,6 +38,7 @@ int process(const record& r) {
     }
 }
 
+// [records]
 std::vector<processed_record> process_records(const std::vector<record>& records) {
     std::vector<processed_record> results(records.size());
     runnel::wait_group wg;
@@ -55,6 +56,7 @@ std::vector<processed_record> process_records(const std::vector<record>& records
     wg.wait();
     return results;
 }
+// [/records]
 
 }  // namespace
 

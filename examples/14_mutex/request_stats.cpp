@@ -1,9 +1,9 @@
 // examples/14_mutex/request_stats.cpp — counting requests and errors by endpoint, while others look.
 // SPDX-License-Identifier: BSL-1.0
 //
-// In the guide: "Real-World Example: Request Counter", RequestStats. Its Go counts a request and its error in two steps,
-// so that who looks in between sees a failure that was no request; and its list of everything leaves out an
-// endpoint of which only errors were counted. Here one call counts both, under one lock.
+// In the guide: "Real-World Example: Request Counter", RequestStats. Its Go counts a request and its error in two steps: in
+// between the two counts do not fit each other, and a caller that counts the error first shows more errors than requests. Its
+// list of everything leaves out an endpoint of which only errors were counted. Here one call counts both, under one lock.
 #include <atomic>
 #include <cstdio>
 #include <map>
@@ -22,6 +22,7 @@ public:
         int errors = 0;
     };
 
+    // [stats]
     void record(const std::string& endpoint, bool failed) {
         const std::lock_guard guard(mutex_);
         counts& c = counts_[endpoint];
@@ -33,11 +34,12 @@ public:
         const auto found = counts_.find(endpoint);
         return found != counts_.end() ? found->second : counts{};
     }
-    /// All at one moment: a copy, for the lock is not held while somebody prints.
+    /// All at one moment: a copy, so that nobody holds the lock while printing.
     std::map<std::string, counts> all() const {
         const std::shared_lock guard(mutex_);
         return counts_;
     }
+    // [/stats]
 
 private:
     mutable runnel::shared_mutex mutex_;

@@ -3,8 +3,9 @@
 //
 //   context ──> client ── connection ──> server ──> context        who gives up hangs up, and the server hears of it
 //
-// In the guide: "Real-World Example: HTTP API Call", callExternalAPI. Its Go looks at the context once more after the call:
-// not needed, since the call has ended by then. The server is the program's own unless --port names another.
+// In the guide: "Real-World Example: HTTP API Call", callExternalAPI. Its Go never looks at the status, so that an error
+// page is decoded as if it were the user. That it looks at the context between the header and the body is not needed: the
+// body is read under the same context. The server is the program's own unless --port names another.
 #include <atomic>
 #include <cstdio>
 #include <map>
@@ -26,6 +27,7 @@ struct user {
     std::string name;
 };
 
+// [call]
 user call_external_api(const runnel::context& ctx, const std::string& server,
                        const std::string& user_id) {
     const http::request r{"GET",
@@ -40,6 +42,7 @@ user call_external_api(const runnel::context& ctx, const std::string& server,
     }
     return {json["id"].get<std::string>(), json["name"].get<std::string>()};
 }
+// [/call]
 
 /// Knows some users, one of whom takes for ever.
 class api {
