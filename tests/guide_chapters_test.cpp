@@ -758,6 +758,11 @@ TEST_CASE("contexts pass on cancellation, deadlines and values", "[guide][contex
 // [chat]
 using room = runnel::broadcast<std::string>;
 
+room::subscription join(room& lobby) {
+    // With sixteen messages unread it misses the next.
+    return lobby.subscribe(16, runnel::slow_subscriber::drop_newest);
+}
+
 void member(room::subscription messages, int& seen) {
     for (const std::string& text : messages) seen += static_cast<int>(text.size());
 }
@@ -765,17 +770,22 @@ void member(room::subscription messages, int& seen) {
 
 TEST_CASE("each member of a room sees every message", "[guide][next]") {
     everywhere([] {
-        room lobby(16);
+        room lobby;
         int ann = 0;
         int bob = 0;
         runnel::wait_group members;
-        members.go([s = lobby.subscribe(), &ann]() mutable { member(std::move(s), ann); });
-        members.go([s = lobby.subscribe(), &bob]() mutable { member(std::move(s), bob); });
+        members.go([s = join(lobby), &ann]() mutable { member(std::move(s), ann); });
+        members.go([s = join(lobby), &bob]() mutable { member(std::move(s), bob); });
         lobby.publish("hello");
         lobby.publish("bye");
         lobby.close();
         members.wait();
         require(ann == 8 && bob == 8, "both messages");
+
+        room crowded;
+        const room::subscription sleeper = join(crowded);
+        for (int i = 0; i < 20; ++i) crowded.publish("hello");
+        require(sleeper.dropped() == 4 && sleeper.chan().len() == 16, "and holds up nobody");
     });
 }
 
