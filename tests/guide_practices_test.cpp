@@ -43,7 +43,8 @@ int next_without(const recv_chan<int>& data) {
 // [/context-bad]
 
 // [context-good]
-int next(const runnel::context& ctx, const recv_chan<int>& data) {
+int next(const runnel::context& parent, const recv_chan<int>& data) {
+    const auto ctx = runnel::with_timeout(parent, 5s);
     const auto v = data.recv(ctx);
     if (v.status() == runnel::op_status::closed) return 0;
     if (!v) throw std::system_error(ctx.err());
@@ -55,9 +56,8 @@ TEST_CASE("what takes a context can be stopped, what takes none cannot", "[guide
     on_seeds([] {
         const auto silent = runnel::make_chan<int>();
         const stopwatch since;
-        require(error_of([&] {
-                    return next(runnel::with_timeout(runnel::background(), 5s), silent);
-                }) == "context deadline exceeded",
+        require(error_of([&] { return next(runnel::background(), silent); }) ==
+                    "context deadline exceeded",
                 "stopped");
         since.require_passed(5s, "by its deadline");
     });

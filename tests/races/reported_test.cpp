@@ -9,10 +9,12 @@
 //     races_reported_test --list-tests            what there is
 //     races_reported_test write_after_send        one of them
 //     races_reported_test --scenario write_after_send      its race alone, for the report itself
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <stdexcept>
 #include <thread>
 
 #include <runnel/runnel.hpp>
@@ -915,25 +917,33 @@ RACE(relaxed_flag) {
         });
 }
 
-// docs/guide/practices.md shows it.
-// [count-without-a-lock]
-RACE(count_without_a_lock) {
-    static plain counter;
-    runnel::mutex mutex;
-    steps s;
-    const auto increment = [&] {
-        std::unique_lock guard(mutex, std::defer_lock);
-        if (mended) guard.lock();
-        ++counter;
-    };
-    beside(
-        [&] {
-            increment();
-            s.reached(1);
-        },
-        [&] {
-            s.await(1);
-            increment();
-        });
+// docs/guide/practices.md shows these two.
+// [count-bad]
+static int unguarded_count(int n) {
+    int counter = 0;
+    runnel::wait_group wg;
+    for (int i = 0; i < n; ++i) {
+        wg.go([&counter] { ++counter; });
+    }
+    wg.wait();
+    return counter;
 }
-// [/count-without-a-lock]
+// [/count-bad]
+
+// [count-good]
+static int guarded_count(int n) {
+    std::atomic<int> counter{0};
+    runnel::wait_group wg;
+    for (int i = 0; i < n; ++i) {
+        wg.go([&counter] { ++counter; });
+    }
+    wg.wait();
+    return counter;
+}
+// [/count-good]
+
+// So many that some come one after the other.
+RACE(unguarded) {
+    const int counted = mended ? guarded_count(100) : unguarded_count(100);
+    if (mended && counted != 100) throw std::runtime_error("it counted wrong");
+}
