@@ -22,7 +22,7 @@ public:
     }
 
 private:
-    mutable runnel::mutex mutex_;  // who waits for it parks; its thread goes on with others
+    mutable runnel::mutex mutex_;  // whoever waits for it parks; its thread runs others
     int value_ = 0;                // guarded by mutex_
 };
 // [/counter]
