@@ -164,9 +164,11 @@ inline bool anybody_waits_for_io() noexcept {
     });
 }
 
+/// Before each wait.
 inline void open_poller() {
-    // Somebody must sleep in the poller: a thread starts the default runtime.
-    static_cast<void>(this_scheduler());
+    // Somebody must sleep in the poller as long as this wait lasts. A goroutine's runtime does; a thread's wait, and one
+    // inside blocking(), may outlast every runtime but the default one.
+    if (current_worker() == nullptr) default_scheduler().ensure_started();
     if (RUNNEL_LIKELY(!the_poller.open(on_descriptor_event, anybody_waits_for_io))) return;
     for (scheduler* s = scheduler::first(); s != nullptr; s = s->next_scheduler()) {
         s->enter_poller();

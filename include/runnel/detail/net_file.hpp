@@ -149,13 +149,19 @@ private:
         drop_reference();
     }
 
-    /// Has its events told, once for its whole life.
+    /// Whether who waits next has to call watch_it(): a goroutine once in the file's life; a thread before each wait, since
+    /// the runtime in which the file was watched may be gone, and with it whoever slept in the poller.
+    bool wants_watching() const noexcept {
+        return !watched_.load(memory_order_acquire) || current_worker() == nullptr;
+    }
+    /// Has its events told, and sees to it that somebody hears of them.
     RUNNEL_NOINLINE std::error_code watch_it() {
         try {
             open_poller();
         } catch (const std::system_error& e) {
             return e.code();
         }
+        if (watched_.load(memory_order_acquire)) return {};
         const int error = watch(fd_, where_, life_);
         if (error == ESTALE) return net::errc::closed;
         if (error == 0) watched_.store(true, memory_order_release);
@@ -254,7 +260,7 @@ public:
                 error_ = std::error_code(static_cast<int>(-r), std::generic_category());
                 break;
             }
-            if (!file_->watched_.load(memory_order_acquire)) {
+            if (RUNNEL_UNLIKELY(file_->wants_watching())) {
                 error_ = file_->watch_it();
                 if (error_) break;
             }
