@@ -130,4 +130,71 @@ TEST_CASE("a thread goes on when the runtime in which a connection was made has 
     CHECK(s.status == 0);
 }
 
+// ---- runs that end ----
+
+std::string error_of_read(net::stream& s) {
+    std::byte one[1];
+    std::error_code e;
+    s.read_some(one, e);
+    return e.message();
+}
+std::string error_of_write(net::stream& s) {
+    std::error_code e;
+    s.write("x", e);
+    return e.message();
+}
+void drop_a_reader_and_a_writer(net::stream& s) {
+    runnel::run([&] {
+        test::fill(s);
+        runnel::go([&] { take(s); });
+        runnel::go([&] { s.write(test::too_much()); });
+        static_cast<void>(test::wait_parked(2, wait_reason));
+    });
+}
+// In a process of its own: those who were dropped count as waiting for ever.
+CHILD_SCENARIO(deadlines_after_an_ended_run) {
+    ::alarm(20);
+    for (const std::size_t n : test::worker_counts()) {
+        const test::procs p(n);
+        connection c = test::make_connection();
+        drop_a_reader_and_a_writer(c.a);
+        runnel::run([&] {
+            // One that was set before they wait for their turn; one that is set then, and one that is taken back first.
+            c.a.set_deadline(runnel::clock::now() + 1ms);
+            std::puts(error_of_read(c.a).c_str());
+            std::puts(error_of_write(c.a).c_str());
+            for (const auto first : {runnel::clock::time_point(), runnel::clock::now() + 1h}) {
+                c.a.set_deadline(first);
+                auto reading = runnel::async([&] { return error_of_read(c.a); });
+                auto writing = runnel::async([&] { return error_of_write(c.a); });
+                static_cast<void>(test::wait_parked(2, wait_reason));
+                c.a.set_deadline({});
+                c.a.set_read_deadline(runnel::clock::now() + 1ms);
+                std::puts(reading.get().c_str());
+                std::puts(writing.wait_for(1ms) ? "written" : "waits for its turn");
+                c.a.set_write_deadline(runnel::clock::now() - 1h);
+                std::puts(writing.get().c_str());
+            }
+        });
+        // Threads wait for their turn, too.
+        c.a.set_deadline({});
+        std::string why;
+        std::thread reading([&] { why = error_of_read(c.a); });
+        c.a.set_deadline(runnel::clock::now() + 1ms);
+        reading.join();
+        std::puts(why.c_str());
+    }
+    return 0;
+}
+TEST_CASE("a deadline holds for those who wait for a turn that was dropped with its run",
+          "[net][ends]") {
+    const auto r = test::run_scenario("deadlines_after_an_ended_run", {"RUNNEL_TEST_PROCS=1,2"});
+    const std::string late = "i/o timeout\n";
+    const std::string waiting = late + "waits for its turn\n" + late;
+    const std::string once = late + late + waiting + waiting + late;
+    CHECK(r.out == once + once);
+    CHECK(r.err == "");
+    CHECK(r.status == 0);
+}
+
 }  // namespace

@@ -349,7 +349,11 @@ TEST_CASE("readers take turns, in the order in which they came", "[net][C-350]")
         }
         // Of which only the first waits for the connection.
         expected.check_eq(runnel::detail::the_poller.waiters(), 1U, "one waits for bytes");
-        for (const char x : "abcdefghijkl"s) c.b.write(std::string(1, x));
+        for (const char x : "abcdefghijkl"s) {
+            c.b.write(std::string(1, x));
+            // All look at it, and keep their places.
+            c.a.set_read_deadline(runnel::clock::now() + 1h);
+        }
         wg.wait();
         expected.check_eq(got[0] + got[1] + got[2] + got[3], "abcdefghijkl"s, "in their order");
     });

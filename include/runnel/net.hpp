@@ -133,7 +133,7 @@ enum class half { read, write, both };
 /// at once. Readers take turns, first come, first served: what one read() gets is contiguous. So do writers: what one
 /// write() writes is contiguous. A reader and a writer do not wait for each other.
 /// A run that ends drops its goroutines where they park: one that is dropped in the middle of a read or
-/// write keeps its turn, until the stream is closed.
+/// write keeps its turn, until the stream is closed. Deadlines and contexts hold for those who wait for theirs.
 /// Go  net.Conn
 class stream : public detail::net_object {
 public:

@@ -270,6 +270,17 @@ mutate(event_not_counted poller "DS-1*" "deadlock" detail/descriptor.hpp
     "        s.events.fetch_add(1, memory_order_release);"
     "        if (!::model::mutated(\"event_not_counted\")) s.events.fetch_add(1, memory_order_release);")
 
+# ---- turns ----
+mutate(turn_given_to_sleepers_alone sync "turn*" "the turn was lost" detail/turn.hpp
+    "                first->has_turn = true;
+                next = wake_up(*first, wait_outcome::ok);"
+    "                next = wake_up(*first, wait_outcome::ok);
+                first->has_turn = next != nullptr || !::model::mutated(\"turn_given_to_sleepers_alone\");")
+mutate(turn_not_looked_at_again sync "turn*" "deadlock" detail/turn.hpp
+    "                if (waiter* w = wake_up(*p, wait_outcome::retry); w != nullptr) woken.push(w);"
+    "                if (::model::mutated(\"turn_not_looked_at_again\")) continue;
+                if (waiter* w = wake_up(*p, wait_outcome::retry); w != nullptr) woken.push(w);")
+
 # Only what has changed is compiled again.
 foreach(header IN LISTS mutated_list)
     configure_file("${mutated_headers}.next/runnel/${header}" "${mutated_headers}/runnel/${header}"

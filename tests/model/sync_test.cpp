@@ -1,6 +1,7 @@
-// tests/model/sync_test.cpp — countdown, mutex, once and semaphore under the model checker.
+// tests/model/sync_test.cpp — countdown, mutex, once, semaphore and turn under the model checker.
 // SPDX-License-Identifier: BSL-1.0
 #include <runnel/detail/countdown.hpp>
+#include <runnel/detail/turn.hpp>
 #include <runnel/mutex.hpp>
 #include <runnel/once.hpp>
 #include <runnel/semaphore.hpp>
@@ -166,6 +167,50 @@ TEST_CASE("mutex needs its memory orders", "[model][mutex]") {
     w.try_all<mutually_excluded<2>>({.preemptions = 3}, true);
     w.try_all<mutually_excluded<3>>({.preemptions = 1, .stale_reads = 1, .clock_jumps = 1}, false);
     model::require_needed(w, {});
+}
+
+// ---- turn ----
+
+/// Thread 0 had the turn before, and passes it on or was dropped; the last one sets a deadline; all between wait.
+template <int Waiters>
+struct takes_turns : model::shipping {
+    static constexpr int threads = Waiters + 2;
+    bool passed_on;
+    turn t;
+    atomic<runnel::duration::rep> deadline{no_deadline.time_since_epoch().count()};
+    model::var<bool> inside{false};
+    time_point last = now() + 1s;
+
+    explicit takes_turns(bool p) : passed_on(p) {
+        t.try_take();
+        model::name(t, "turn");
+        model::name(deadline, "deadline");
+    }
+    void run(int me) {
+        if (me == 0) {
+            if (passed_on) t.pass();
+        } else if (me == Waiters + 1) {
+            deadline.store(last.time_since_epoch().count(), memory_order_relaxed);
+            t.look_again();
+        } else if (t.take(deadline, nullptr) == wait_outcome::ok) {
+            model::check(!inside, "two have it");
+            inside = true;
+            inside = false;
+            t.pass();
+        } else {
+            model::check(now() >= last, "it timed out early");
+        }
+    }
+    void end() { model::check(t.try_take() == passed_on, "the turn was lost, or found"); }
+};
+
+TEST_CASE("turn is handed on, also to those who look at a new deadline", "[model][turn]") {
+    model::require_clean<takes_turns<1>>("turn, 1 waits, passed on", {.preemptions = 2}, true);
+    model::require_clean<takes_turns<1>>("turn, 1 waits, dropped", {.preemptions = 3}, false);
+    model::require_clean<takes_turns<2>>("turn, 2 wait, passed on",
+                                         {.preemptions = 1, .stale_reads = 0, .timeouts = 1}, true);
+    model::require_clean<takes_turns<2>>(
+        "turn, 2 wait, dropped", {.preemptions = 1, .stale_reads = 0, .timeouts = 1}, false);
 }
 
 // ---- once ----

@@ -86,7 +86,7 @@ public:
 
     // ---- 2. deadlines ----
 
-    /// Holds for those who wait, too: they look again.
+    /// Holds for those who wait, for an event or for their turn: they look again.
     void set_deadline(direction which, time_point deadline) noexcept {
         if (!enter(user)) return;
         // relaxed: published by the event [NF-2]
@@ -98,6 +98,7 @@ public:
         }
         RUNNEL_POINT("net_file.deadline");
         woken.wake_all();
+        turns_[index(which)].look_again();
         leave();
     }
     time_point deadline_of(direction which) const noexcept {
@@ -325,10 +326,12 @@ private:
     }
     RUNNEL_NOINLINE void wait_for_turn() noexcept {
         leave_for_a_while();
-        const wait_outcome o = turn_of_it().take(done_);
+        const wait_outcome o = turn_of_it().take(file_->deadlines_[net_file::index(which_)], done_);
         has_turn_ = o == wait_outcome::ok;
         come_back();
-        if (inside_ && o == wait_outcome::canceled) error_ = errc::canceled;
+        if (!inside_) return;
+        if (o == wait_outcome::canceled) error_ = errc::canceled;
+        if (o == wait_outcome::timed_out) error_ = net::errc::timed_out;
     }
 
     net_file* file_ = nullptr;
