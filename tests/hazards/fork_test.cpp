@@ -7,10 +7,12 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <runnel/blocking.hpp>
@@ -18,11 +20,13 @@
 #include <runnel/future.hpp>
 #include <runnel/go.hpp>
 #include <runnel/io.hpp>
+#include <runnel/net.hpp>
 #include <runnel/runtime.hpp>
 #include <runnel/thread_lock.hpp>
 #include <runnel/time.hpp>
 
 #include "support/catch.hpp"
+#include "support/connections.hpp"
 #include "support/descriptors.hpp"
 #include "support/support.hpp"
 
@@ -265,6 +269,69 @@ TEST_CASE("a child that forgets a descriptor does not stop its parent's events",
         runnel::io::forget(p.a.get());
     });
     expected.verify();
+}
+
+// What a child closes, by name or as its copies are destroyed, stays its parent's.
+void a_child_closes_its_copies(test::expectations& expected) {
+    namespace net = runnel::net;
+    const auto path =
+        std::filesystem::temp_directory_path() / ("runnel-fork-" + std::to_string(::getpid()));
+    auto l = net::listen("unix:" + path.string());
+    test::connection c = test::connect_to(l);
+    test::connection d = test::make_connection();
+    auto reading = runnel::async([&] { return test::take(d.a); });
+    auto accepting = runnel::async([&] { return l.accept(); });
+    expected.check(test::wait_parked(2, "IO wait"), "they park");
+    expected.check_eq(forked([&] {
+                          c.b.close();
+                          d.a.close();
+                          for (net::stream* s : {&c.a, &c.b, &d.a, &d.b}) {
+                              const net::stream copy(std::move(*s));
+                          }
+                          l.close();
+                          const net::listener copy(std::move(l));
+                          ::_exit(7);
+                      }),
+                      7, "the child");
+    expected.check(std::filesystem::is_socket(path), "the file is there");
+    c.b.write("over");
+    expected.check_eq(test::take(c.a), std::string("over"), "what was open is open");
+    d.b.write("read");
+    expected.check_eq(reading.get(), std::string("read"), "its event comes");
+    c.a = net::dial("unix:" + path.string());
+    expected.check(accepting.get().is_open(), "somebody listens");
+    l.close();
+    expected.check(!std::filesystem::exists(path), "and removes the file in the end");
+}
+TEST_CASE("a child that closes its copies of connections takes nothing from its parent",
+          "[hazards][fork][net]") {
+    test::expectations expected;
+    runnel::run([&] { a_child_closes_its_copies(expected); });
+    expected.verify();
+}
+// A listener without a runtime: nothing is told of a fork.
+CHILD_SCENARIO(child_closes_a_listener_of_a_fresh_process) {
+    const auto path =
+        std::filesystem::temp_directory_path() / ("runnel-fork-" + std::to_string(::getpid()));
+    auto l = runnel::net::listen("unix:" + path.string());
+    const pid_t child = ::fork();
+    if (child == 0) {
+        l.close();
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    const bool stays = std::filesystem::is_socket(path);
+    l.close();
+    std::printf("%s\n", stays && !std::filesystem::exists(path) ? "the parent's" : "lost");
+    return status;
+}
+TEST_CASE("a child that closes its copy of a listener leaves the socket's file",
+          "[hazards][fork][net]") {
+    const auto r = test::run_scenario("child_closes_a_listener_of_a_fresh_process");
+    CHECK(r.out == "the parent's\n");
+    CHECK(r.err == "");
+    CHECK(r.status == 0);
 }
 
 }  // namespace

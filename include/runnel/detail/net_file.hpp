@@ -21,6 +21,8 @@
 #include <system_error>
 #include <utility>
 
+#include <unistd.h>
+
 #include <runnel/detail/descriptor.hpp>
 #include <runnel/detail/endpoint.hpp>
 #include <runnel/detail/net_error.hpp>
@@ -57,7 +59,7 @@ public:
         local_ = local;
         remote_ = remote;
     }
-    void remove_path_at_close() noexcept { removes_path_ = true; }
+    void remove_path_at_close() noexcept { path_is_of_ = ::getpid(); }
 
     const net::endpoint& local() const noexcept { return local_; }
     const net::endpoint& remote() const noexcept { return remote_; }
@@ -71,7 +73,7 @@ public:
         if ((state_.fetch_or(closed, memory_order_acq_rel) & closed) != 0) return false;
         RUNNEL_POINT("net_file.closed");
         for (turn& t : turns_) t.close();
-        if (removes_path_) remove_path(local_.address().c_str());
+        if (path_is_of_ != 0 && path_is_of_ == ::getpid()) remove_path(local_.address().c_str());
         forget_descriptor(fd_);  // [NF-1]
         leave();
         // No call waits for anything, so this is soon. Then the port can be listened on again.
@@ -172,7 +174,8 @@ private:
     const int fd_;
     descriptor& where_;
     const std::uint32_t life_;  // of the number
-    bool removes_path_ = false;
+    pid_t path_is_of_ =
+        0;  // the process that removes it at close(): not a child of its, which has a copy; 0: none
     atomic<bool> watched_{false};  // written by watch_it(), read by all
     atomic<std::uint64_t> state_{reference + user};
     // written by set_deadline(), read by all
