@@ -178,6 +178,33 @@ TEST_CASE("all who wait for one descriptor are woken", "[io]") {
     expected.verify();
 }
 
+// An event may be delivered after what it told of has been read.
+TEST_CASE("an event that is out of date ends no wait", "[io]") {
+    using runnel::detail::descriptor;
+    test::expectations expected;
+    test::on_workers([&] {
+        const auto p = make_pipe();
+        const auto full = make_pipe();
+        full.b.fill();
+        auto reader = runnel::async([&] { return wait_readable(p.a.get()); });
+        auto writer = runnel::async([&] { return wait_writable(full.b.get()); });
+        expected.check(test::wait_parked(2, wait_reason), "they park");
+        for (const int fd : {p.a.get(), full.b.get()}) {
+            runnel::detail::poll_event late{};
+            late.events = EPOLLIN | EPOLLOUT;
+            late.data.u64 = descriptor::key(fd, runnel::detail::the_descriptors.at(fd).life());
+            runnel::detail::on_descriptor_event(late);
+        }
+        expected.check(test::wait_parked(2, wait_reason), "and again");
+        p.b.put();
+        full.a.drain();
+        expected.check(reader.get() == op_status::ok, "what came after it");
+        expected.check(writer.get() == op_status::ok, "what came after it");
+    });
+    expected.verify();
+    CHECK(nobody_waits());
+}
+
 TEST_CASE("a descriptor that is not open is an error", "[io]") {
     const auto fails_with = [](int fd, std::errc e) {
         try {

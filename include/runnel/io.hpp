@@ -44,8 +44,6 @@ RUNNEL_NOINLINE inline op_status wait_for_descriptor(int fd, direction which,
         if (error == ESTALE) return op_status::closed;
         if (error != 0) descriptor_table::throw_system_error(error);
         switch (wait_for_event(d, which, seen, limit)) {
-            case wait_outcome::ok:
-                return op_status::ok;
             case wait_outcome::timed_out:
                 return op_status::timeout;
             case wait_outcome::canceled:
@@ -53,7 +51,7 @@ RUNNEL_NOINLINE inline op_status wait_for_descriptor(int fd, direction which,
             case wait_outcome::closed:
                 return op_status::closed;
             default:
-                break;
+                break;  // an event; it may be older than what has been read since
         }
     }
 }
@@ -79,7 +77,7 @@ namespace io {
 /// Blocks      until it is so: a goroutine parks, a thread sleeps. Several may wait for one descriptor.
 /// Errors      std::system_error if `fd` is not open (EBADF), or the process has no descriptor or memory left;
 ///             panic inside testing::simulate.
-/// Thread-safe. Cost  one system call if it is ready, else two and a switch.
+/// Thread-safe. Cost  one system call if it is ready, else three and a switch.
 /// Go          the wait inside net.Conn's Read
 inline op_status wait_readable(int fd) {
     return detail::wait_for_descriptor(fd, detail::direction::read, detail::wait_limit{});
