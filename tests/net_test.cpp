@@ -38,6 +38,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using namespace std::string_view_literals;
 namespace net = runnel::net;
 using test::bytes_of;
 using test::connection;
@@ -919,6 +920,44 @@ TEST_CASE("endpoints tell who is connected with whom", "[net]") {
     CHECK(error_of([&] { d.b.write("x"); }) == "write " + name + ": " + closed_message);
 }
 
+// Whichever socket takes it, and however it was written.
+TEST_CASE("an IPv4 address is shown as one", "[net]") {
+    auto l = net::listen(":0");
+    const std::string port = ":" + std::to_string(l.local_endpoint().port());
+    for (const char* host : {"127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0"}) {
+        const net::stream s = net::dial(host + port);
+        const net::stream t = l.accept();
+        INFO(host);
+        CHECK(t.remote_endpoint() == s.local_endpoint());
+        CHECK(t.local_endpoint() == s.remote_endpoint());
+        CHECK(t.remote_endpoint().address() == "127.0.0.1");
+        CHECK(s.remote_endpoint().to_string() == "127.0.0.1" + port);
+    }
+    auto mapped = net::listen("[::ffff:127.0.0.1]:0");
+    CHECK(mapped.local_endpoint().address() == "127.0.0.1");
+    CHECK(test::connect_to(mapped).b.is_open());
+}
+
+TEST_CASE("nobody is connected with himself by dialling a port that nobody listens on", "[net]") {
+    // One that the system may give to who dials: of these it prefers the even ones.
+    net::listener l;
+    std::string address;
+    for (int port = 33'000; !l.is_open() && port < 60'000; port += 2) {
+        address = "0.0.0.0:" + std::to_string(port);
+        std::error_code e;
+        l = net::listen(address, e);
+    }
+    l.close();
+    int refused = 0;
+    const int n = test::scale(30'000);
+    for (int i = 0; i < n; ++i) {
+        std::error_code e;
+        net::dial(address, e);
+        refused += e == std::errc::connection_refused;
+    }
+    CHECK(refused == n);
+}
+
 bool has_ipv6() {
     std::error_code e;
     return net::listen("[::1]:0", e).is_open();
@@ -946,6 +985,11 @@ TEST_CASE("addresses of all kinds", "[net]") {
             net::stream t = l.accept();
             s.write(name + port);
             expected.check_eq(take(t), name + port, "arrives");
+        }
+        for (const char* host : {"[127.0.0.1]", "[localhost]", "[]"}) {
+            expected.check(net::dial(host + port).is_open(), host);
+            expected.check(l.accept().is_open(), "in brackets");
+            expected.check(net::listen(host + ":0"s).is_open(), host);
         }
         net::stream s =
             net::dial("localhost" + port, runnel::with_timeout(runnel::background(), 1h));
@@ -998,8 +1042,9 @@ TEST_CASE("what cannot be dialled or listened on is said in one line", "[net]") 
         {"::1:80", "malformed address"},
         {"[::1:80", "malformed address"},
         {"::1]:80", "malformed address"},
-        {"[127.0.0.1]:80", "malformed address"},
-        {"[nonsense]:80", "malformed address"},
+        {"[:80", "malformed address"},
+        {"[non:sense]:80", "malformed address"},
+        {"[fe80::1%no-such-zone]:80", "malformed address"},
         {"127.0.0.1:65536", "no such port"},
         {"127.0.0.1:99999999999999999999", "no such port"},
         {"127.0.0.1:-1", "no such port"},
@@ -1025,6 +1070,10 @@ TEST_CASE("what cannot be dialled or listened on is said in one line", "[net]") 
     std::error_code of_zero;
     net::dial(std::string_view("a\0b:80", 6), of_zero);
     CHECK(of_zero == net::errc::bad_address);
+    for (const std::string_view port : {"http\0x"sv, "80\0"sv, "\0"sv}) {
+        net::dial("127.0.0.1:" + std::string(port), of_zero);
+        CHECK(of_zero == net::errc::bad_port);
+    }
     // A name that is never given away. Without a name server it cannot be asked for.
     const std::string unknown = error_of([] { net::dial("no-such-host.invalid:80"); });
     CHECK((unknown == "dial no-such-host.invalid:80: unknown host" ||

@@ -376,7 +376,7 @@ private:
 // ---- 3. dial and listen ----
 
 /// Listens on an address of this machine: "127.0.0.1:80", "[::1]:80", "localhost:80"; ":80" is all addresses,
-/// IPv6's and IPv4's; port 0 is any that is free, which local_endpoint() tells. "unix:/path" makes that file, which must
+/// IPv6's and IPv4's, whose endpoints are shown as such; brackets may stand around any host; port 0 is any that is free, which local_endpoint() tells. "unix:/path" makes that file, which must
 /// not be there yet, and which close() removes again; "unix:@name" is a name outside the file system. The address of
 /// a listener that has been closed may be listened on again at once.
 /// Blocks      for a name, while it is resolved (without keeping a worker); not for an address.

@@ -85,7 +85,7 @@ struct endpoint_access {
         net::endpoint e;
         e.size_ = size < capacity ? size : capacity;
         std::memcpy(&e.raw_, address, e.size_);
-        return e;
+        return unmapped(e);
     }
     /// What a call such as getsockname fills in.
     template <class Call>
@@ -93,7 +93,7 @@ struct endpoint_access {
         net::endpoint e;
         socklen_t size = capacity;
         if (call(&e.raw_.any, &size) >= 0) e.size_ = size < capacity ? size : capacity;
-        return e;
+        return unmapped(e);
     }
 
     static net::endpoint v4(in_addr address, std::uint16_t port) noexcept {
@@ -110,7 +110,14 @@ struct endpoint_access {
         e.raw_.v6.sin6_addr = address;
         e.raw_.v6.sin6_port = htons(port);
         e.size_ = sizeof(sockaddr_in6);
-        return e;
+        return unmapped(e);
+    }
+    /// As what it is, if it is IPv4's within IPv6, "::ffff:127.0.0.1": a socket for both shows IPv4's so.
+    static net::endpoint unmapped(const net::endpoint& e) noexcept {
+        if (family(e) != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&e.raw_.v6.sin6_addr)) return e;
+        in_addr inner;
+        std::memcpy(&inner, &e.raw_.v6.sin6_addr.s6_addr[12], sizeof inner);
+        return v4(inner, e.port());
     }
     /// `path` is not empty and fits. One that begins with `@` is an abstract name.
     static net::endpoint unix_path(std::string_view path) noexcept {

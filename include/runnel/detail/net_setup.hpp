@@ -96,6 +96,13 @@ inline net::endpoint local_endpoint_of(int fd) noexcept {
     return endpoint_access::ask(
         [&](sockaddr* address, socklen_t* size) { return socket_local(fd, address, size); });
 }
+/// Of the connection that was made by dialling `where`, which may stand for another address: 0.0.0.0 for 127.0.0.1.
+inline net::endpoint remote_endpoint_of(int fd, const net::endpoint& where) noexcept {
+    if (where.is_unix()) return where;
+    const net::endpoint told = endpoint_access::ask(
+        [&](sockaddr* address, socklen_t* size) { return socket_remote(fd, address, size); });
+    return told == net::endpoint() ? where : told;  // it may be gone already
+}
 
 /// `fd` is connected, and `file`'s.
 inline void set_up_stream(net_file& file, int fd, const net::endpoint& remote) noexcept {
@@ -211,10 +218,10 @@ inline net_handle dial_to(const net::endpoint& where, time_point deadline, done_
         }
         if (e) return {};
         file->set_deadline(direction::write, no_deadline);
-        set_up_stream(*file.get(), fd, where);
+        set_up_stream(*file.get(), fd, remote_endpoint_of(fd, where));
         // Nobody listened, but the port that we were given happened to be the one we dialled: the system
         // has connected us with ourselves.
-        if (where.is_unix() || !(file->local() == where)) return file;
+        if (where.is_unix() || !(file->local() == file->remote())) return file;
         if (attempt == 3) {
             e = std::make_error_code(std::errc::connection_refused);
             return {};

@@ -30,7 +30,6 @@ namespace detail {
 struct host_and_port {
     std::string host;
     std::string port;
-    bool v6_only = false;  // the host stood in brackets
 };
 
 /// Errors  no_port, bad_address.
@@ -41,7 +40,6 @@ inline std::error_code split_address(std::string_view address, host_and_port& ou
     if (!host.empty() && host.front() == '[') {
         if (host.back() != ']') return net::errc::bad_address;
         host = host.substr(1, host.size() - 2);
-        out.v6_only = true;
     } else if (host.find(':') != std::string_view::npos) {
         return net::errc::bad_address;  // an IPv6 address without brackets, perhaps without a port
     }
@@ -58,8 +56,9 @@ inline std::error_code split_address(std::string_view address, host_and_port& ou
 inline long port_number(std::string_view port) noexcept {
     unsigned long n = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), n);
-    // getaddrinfo would take a sign or a blank for the beginning of a number.
-    if (end != port.data() + port.size()) return port[0] > '9' ? -1 : 65536;
+    // getaddrinfo would take a sign or a blank for the beginning of a number, and see nothing behind a zero.
+    const bool may_be_name = port[0] > '9' && port.find('\0') == std::string_view::npos;
+    if (end != port.data() + port.size()) return may_be_name ? -1 : 65536;
     return error == std::errc() && n <= 65535 ? static_cast<long>(n) : 65536;
 }
 
@@ -68,7 +67,7 @@ inline bool literal_endpoint(const host_and_port& from, net::endpoint& out) noex
     const long port = port_number(from.port);
     if (port < 0 || port > 65535) return false;
     in_addr v4{};
-    if (!from.v6_only && ::inet_pton(AF_INET, from.host.c_str(), &v4) == 1) {
+    if (::inet_pton(AF_INET, from.host.c_str(), &v4) == 1) {
         out = endpoint_access::v4(v4, static_cast<std::uint16_t>(port));
         return true;
     }
@@ -88,8 +87,10 @@ RUNNEL_NOINLINE inline std::error_code look_up(const host_and_port& from, bool t
                                                std::vector<net::endpoint>& out) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_family = from.v6_only ? AF_INET6 : AF_UNSPEC;
-    hints.ai_flags = (to_listen ? AI_PASSIVE : 0) | (from.v6_only ? AI_NUMERICHOST : 0);
+    hints.ai_family = AF_UNSPEC;
+    // Who has colons is no name: an IPv6 address, perhaps with a zone, or nothing.
+    const bool is_number = from.host.find(':') != std::string::npos;
+    hints.ai_flags = (to_listen ? AI_PASSIVE : 0) | (is_number ? AI_NUMERICHOST : 0);
     addrinfo* found = nullptr;
     const int r = ::getaddrinfo(from.host.empty() ? nullptr : from.host.c_str(), from.port.c_str(),
                                 &hints, &found);
@@ -105,7 +106,7 @@ RUNNEL_NOINLINE inline std::error_code look_up(const host_and_port& from, bool t
         case EAI_NONAME:
         case EAI_NODATA:
         case EAI_ADDRFAMILY:
-            return from.v6_only ? net::errc::bad_address : net::errc::unknown_host;
+            return is_number ? net::errc::bad_address : net::errc::unknown_host;
         default:
             return net::errc::resolving_failed;
     }
