@@ -255,6 +255,29 @@ TEST_CASE("half of a connection can be ended", "[net][C-361]") {
     expected.verify();
 }
 
+TEST_CASE("who has ended his reading reads the end, whatever has come or still comes", "[net]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        for (const std::string& address : {"127.0.0.1:0"s, test::unused_unix_name()}) {
+            for (const net::half which : {net::half::read, net::half::both}) {
+                connection c = make_connection(address);
+                c.b.write("early");
+                expected.check_eq(take(c.a, 1), "e"s, "it has come");
+                c.a.shutdown(which);
+                expected.check_eq(take(c.a), ""s, "the end");
+                std::error_code e;
+                c.b.write("late", e);  // of a Unix socket an error
+                expected.check_eq(take(c.a), ""s, "and again");
+                c.b.shutdown(e);
+                std::string some(4, '\0');
+                expected.check_eq(c.a.read(bytes_of(some), e), 0U, "nothing");
+                expected.check(!e, "but the end");
+            }
+        }
+    });
+    expected.verify();
+}
+
 TEST_CASE("a connection that was reset or has no reader is an error, and no signal",
           "[net][C-364][C-368]") {
     test::expectations expected;

@@ -169,11 +169,13 @@ private:
         {
             net_call call(detail::net_access::file(stream_), which, order, nullptr, why);
             if (size != 0 && call.goes_on()) {
-                n = call.perform([&](int fd) {
-                    return which == detail::direction::read
-                               ? detail::socket_receive(fd, p.all.data(), p.count)
-                               : detail::socket_send(fd, p.all.data(), p.count);
-                });
+                n = which == detail::direction::read
+                        ? call.perform_read([&](int fd) {
+                              return detail::socket_receive(fd, p.all.data(), p.count);
+                          })
+                        : call.perform([&](int fd) {
+                              return detail::socket_send(fd, p.all.data(), p.count);
+                          });
             }
         }
         e = detail::asio_error(why);

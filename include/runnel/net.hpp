@@ -264,7 +264,8 @@ public:
     // ---- ending ----
 
     /// Ends one direction: after what was written the other end reads the end of the stream, while this end can go on
-    /// reading. Or this end reads the end at once, whatever comes. Whoever waits for that direction goes on.
+    /// reading. Or this end reads the end at once, whatever has come or still comes. Whoever waits for that direction goes
+    /// on.
     /// Errors  of the system, such as std::errc::not_connected after a reset; net::errc::closed.
     /// Thread-safe. Never blocks. Go  CloseWrite, CloseRead
     void shutdown(half which = half::write) {
@@ -437,7 +438,7 @@ inline std::size_t net::stream::receive(std::span<std::byte> into, bool all,
     std::size_t got = 0;
     while (got < into.size() && call.goes_on()) {
         const auto rest = into.subspan(got);
-        const long n = call.perform(
+        const long n = call.perform_read(
             [&](int fd) { return detail::socket_receive(fd, rest.data(), rest.size()); });
         if (n <= 0) {
             if (n == 0 && got != 0) e = errc::unexpected_end;
@@ -472,6 +473,8 @@ inline void net::stream::shutdown(half which, std::error_code& e) {
     net_call call(handle_.get(), detail::direction::write, net_call::order::at_once, nullptr, e);
     if (!call.goes_on()) return;
     call.perform_now([&](int fd) { return detail::socket_shutdown(fd, how); });
+    // Whoever waits has been woken, and reads the end.
+    if (which != half::write && !e) handle_->end_reading();
 }
 
 // ---- 2. listener: bodies ----

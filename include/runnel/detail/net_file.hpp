@@ -86,6 +86,9 @@ public:
         if (state_.fetch_sub(reference, memory_order_acq_rel) >> 32 == 1) delete this;
     }
 
+    /// From now on the end is read. The system, once it was told, would still hand out what it has, and over TCP what comes.
+    void end_reading() noexcept { reading_is_over_.store(true, memory_order_relaxed); }
+
     // ---- 2. deadlines ----
 
     /// Holds for those who wait, for an event or for their turn: they look again.
@@ -176,7 +179,8 @@ private:
     const std::uint32_t life_;  // of the number
     pid_t path_is_of_ =
         0;  // the process that removes it at close(): not a child of its, which has a copy; 0: none
-    atomic<bool> watched_{false};  // written by watch_it(), read by all
+    atomic<bool> watched_{false};          // written by watch_it(), read by all
+    atomic<bool> reading_is_over_{false};  // written by end_reading(), read by net_call
     atomic<std::uint64_t> state_{reference + user};
     // written by set_deadline(), read by all
     atomic<duration::rep> deadlines_[2] = {no_deadline.time_since_epoch().count(),
@@ -271,6 +275,15 @@ public:
             wait_for_event(seen, file_->deadline_of(which_));
         }
         return -1;
+    }
+
+    /// The same with a call that reads: 0, as at the end of the stream, once reading is over.
+    template <class Call>
+    long perform_read(Call&& call) {
+        return perform([&](int fd) -> long {
+            // relaxed: it need not be seen before shutdown() returns, and carries nothing
+            return file_->reading_is_over_.load(memory_order_relaxed) ? 0 : call(fd);
+        });
     }
 
     /// Does `call(fd)`, which does not block, once, whatever the deadline.
