@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -890,6 +891,31 @@ TEST_CASE("a goroutine that was dropped with its run keeps no descriptor open", 
 }
 
 // ---- listening and dialling ----
+
+int option_of(const net::stream& s, int level, int name) {
+    using runnel::detail::net_call;
+    std::error_code e;
+    int value = -1;
+    net_call call(runnel::detail::net_access::file(s), runnel::detail::direction::write,
+                  net_call::order::at_once, nullptr, e);
+    call.perform_now([&](int fd) {
+        socklen_t size = sizeof value;
+        return ::getsockopt(fd, level, name, &value, &size);
+    });
+    return value;
+}
+TEST_CASE("connections are kept alive, and send at once", "[net]") {
+    connection c = make_connection();
+    for (const net::stream* s : {&c.a, &c.b}) {
+        CHECK(option_of(*s, IPPROTO_TCP, TCP_NODELAY) == 1);
+        CHECK(option_of(*s, SOL_SOCKET, SO_KEEPALIVE) == 1);
+        CHECK(option_of(*s, IPPROTO_TCP, TCP_KEEPIDLE) == 15);
+        CHECK(option_of(*s, IPPROTO_TCP, TCP_KEEPINTVL) == 15);
+        CHECK(option_of(*s, IPPROTO_TCP, TCP_KEEPCNT) == 9);
+    }
+    connection u = make_connection(test::unused_unix_name());
+    CHECK(option_of(u.a, SOL_SOCKET, SO_KEEPALIVE) == 0);
+}
 
 TEST_CASE("several who accept get a connection each", "[net]") {
     test::expectations expected;

@@ -132,6 +132,8 @@ enum class half { read, write, both };
 /// While it is not moved or destroyed all of its members may be called by any number of goroutines and threads
 /// at once. Readers take turns, first come, first served: what one read() gets is contiguous. So do writers: what one
 /// write() writes is contiguous. A reader and a writer do not wait for each other.
+/// Over TCP an end that has gone without a word is noticed after two and a half minutes of silence: operations fail with
+/// std::errc::timed_out, of the system, then. (TCP keep-alive as in Go: after 15 s, every 15 s, nine times.)
 /// A run that ends drops its goroutines where they park: one that is dropped in the middle of a read or
 /// write keeps its turn, until the stream is closed. Deadlines and contexts hold for those who wait for theirs.
 /// Go  net.Conn
@@ -393,7 +395,8 @@ inline listener listen(std::string_view address) {
 }
 
 /// Connects to an address: as listen() takes it, but without a host it is this machine. Of a name all addresses
-/// are tried in turn; the first one's error is told. What is written is sent at once (TCP_NODELAY).
+/// are tried in turn; the first one's error is told. One that does not answer at all takes the system's time, some two minutes,
+/// before the next is tried: a context with a deadline shares out its own. What is written is sent at once (TCP_NODELAY).
 /// Blocks      until the connection is made.
 /// Errors      std::errc::connection_refused and others of the system; those of listen() for a bad address.
 /// Go          net.Dial

@@ -104,6 +104,15 @@ inline net::endpoint remote_endpoint_of(int fd, const net::endpoint& where) noex
     return told == net::endpoint() ? where : told;  // it may be gone already
 }
 
+/// A connection whose other end has gone without a word is noticed, and fails, as in Go: after 15 s of silence it is asked
+/// every 15 s, nine times. Sockets that are accepted have it from the one that listens.
+inline void keep_alive(int fd) noexcept {
+    socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 15);
+    socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+    socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 9);
+}
+
 /// `fd` is connected, and `file`'s.
 inline void set_up_stream(net_file& file, int fd, const net::endpoint& remote) noexcept {
     if (!remote.is_unix()) socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -151,7 +160,10 @@ inline net_handle listen_at(const net::endpoint& where, std::error_code& e) {
         return {};
     }
     net_handle file(net_file::make(fd));
-    if (!where.is_unix()) socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!where.is_unix()) {
+        socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        keep_alive(fd);
+    }
     if (family == AF_INET6) {
         socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, endpoint_access::is_any(where) ? 0 : 1);
     }
@@ -200,6 +212,7 @@ inline net_handle dial_to(const net::endpoint& where, time_point deadline, done_
             return {};
         }
         net_handle file(net_file::make(fd));
+        if (!where.is_unix()) keep_alive(fd);
         file->set_deadline(direction::write, deadline);
         {
             net_call call(file.get(), direction::write, net_call::order::at_once, done, e);
