@@ -1081,6 +1081,40 @@ TEST_CASE("a Unix socket's file is made by listen and removed by close", "[net]"
           "dial unix:" + path + ": No such file or directory");
 }
 
+TEST_CASE("a Unix socket's path has 107 bytes at most", "[net]") {
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("runnel-long-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(folder);
+    std::string path = (folder / "").string();
+    path.append(107 - path.size(), 'p');
+    {
+        auto l = net::listen("unix:" + path);
+        CHECK(std::filesystem::is_socket(path));
+        CHECK(l.local_endpoint().address() == path);
+        connection c = test::connect_to(l);
+        CHECK(c.b.local_endpoint() == l.local_endpoint());
+        c.a.write("x");
+        CHECK(take(c.b) == "x");
+    }
+    CHECK(std::filesystem::is_empty(folder));
+    std::error_code e;
+    net::listen("unix:" + path + "p", e);
+    CHECK(e == net::errc::bad_address);
+    net::dial("unix:" + path + "p", e);
+    CHECK(e == net::errc::bad_address);
+    CHECK(std::filesystem::is_empty(folder));
+    std::filesystem::remove(folder);
+
+    // So has an abstract name, with its @: it ends where the address does.
+    std::string name = test::unused_unix_name();
+    name.append(107 + 5 - name.size(), 'n');
+    auto l = net::listen(name);
+    CHECK(l.local_endpoint().to_string() == name);
+    CHECK(test::connect_to(l).b.is_open());
+    net::listen(name + "n", e);
+    CHECK(e == net::errc::bad_address);
+}
+
 TEST_CASE("what cannot be dialled or listened on is said in one line", "[net]") {
     const std::pair<const char*, const char*> wrong[] = {
         {"127.0.0.1", "no port in the address"},

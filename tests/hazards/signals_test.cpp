@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include <runnel/chan.hpp>
 #include <runnel/go.hpp>
 #include <runnel/mutex.hpp>
+#include <runnel/net.hpp>
 #include <runnel/runtime.hpp>
 #include <runnel/select.hpp>
 #include <runnel/thread_lock.hpp>
@@ -21,6 +24,7 @@
 
 #include "hazards/migrate.hpp"
 #include "support/catch.hpp"
+#include "support/connections.hpp"
 #include "support/support.hpp"
 
 namespace {
@@ -119,6 +123,55 @@ TEST_CASE("a storm of signals disturbs neither waits nor deadlines",
         expected.verify();
         CHECK(received > 0);
     }
+}
+
+TEST_CASE("a storm of signals at threads that dial, accept, read and write is no error",
+          "[hazards][signals][net]") {
+    const handler h(0);
+    received = 0;
+    test::expectations expected;
+    std::atomic<int> left{2};
+    const auto storm_at = [&](std::thread& t) {
+        const pthread_t target = t.native_handle();
+        while (left > 0) {
+            ::pthread_kill(target, SIGUSR1);
+            std::this_thread::sleep_for(20us);
+        }
+        t.join();
+    };
+    for (const std::string& address : {std::string("127.0.0.1:0"), test::unused_unix_name()}) {
+        auto l = runnel::net::listen(address);
+        const int rounds = test::scale(200);
+        left = 2;
+        std::thread server([&] {
+            for (int i = 0; i < rounds; ++i) {
+                std::error_code e;
+                auto s = l.accept(e);
+                std::string all(1'000'000, '\0');
+                if (!e) s.read(test::bytes_of(all), e);
+                if (!e) s.write(all, e);
+                if (e) expected.check(false, e.message());
+            }
+            --left;
+        });
+        std::thread client([&] {
+            for (int i = 0; i < rounds; ++i) {
+                std::error_code e;
+                auto s = runnel::net::dial(l.local_endpoint().to_string(), e);
+                std::string all(1'000'000, 'x');
+                if (!e) s.write(all, e);
+                if (!e) s.read(test::bytes_of(all), e);
+                if (e) expected.check(false, e.message());
+                expected.check(all == std::string(1'000'000, 'x'), "all of it comes back");
+            }
+            --left;
+        });
+        std::thread other([&] { storm_at(server); });
+        storm_at(client);
+        other.join();
+    }
+    expected.verify();
+    CHECK(received > 0);
 }
 
 TEST_CASE("workers receive no asynchronous signal", "[hazards][signals]") {
