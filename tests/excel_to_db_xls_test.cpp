@@ -79,6 +79,24 @@ TEST_CASE("an OLE2 file gives its stream back, and takes no nonsense") {
     circle = file;
     circle.replace(512 + 4 * tables, 4, std::string{static_cast<char>(tables), 0, 0, 0});
     CHECK(fault(circle) == damaged);
+
+    // A small stream that claims gigabytes, of a chain that goes in circles.
+    std::string small = file;
+    const auto put = [&small](std::size_t at, std::uint32_t value) {
+        for (std::size_t i = 0; i < 4; ++i) small[at + i] = static_cast<char>(value >> (8 * i));
+    };
+    const std::size_t directory = 512 * (1 + tables);
+    const std::size_t data = directory + 512;
+    put(56, 0xFFFFFFFF);               // every stream is small,
+    put(60, tables + 1);               // and what follows what, the first sector of data says
+    put(directory + 116, tables + 2);  // they lie in the second one
+    put(directory + 120, 512);
+    put(data, 0);  // where the first is followed by itself
+    put(directory + 128 + 116, 0);
+    put(directory + 128 + 120, 512);
+    CHECK(fault(small).empty());
+    put(directory + 128 + 120, 0x60000000);
+    CHECK(fault(small) == damaged);
 }
 
 #if EXCEL_TO_DB_XLS

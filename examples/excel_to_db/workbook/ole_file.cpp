@@ -117,6 +117,7 @@ std::string ole_file::read(std::string_view stream) const {
     if (found->size >= smallest) return chain(found->start, found->size);
 
     const std::string container = chain(small_streams_.start, small_streams_.size);
+    if (found->size > container.size()) throw_damaged_xls();
     const std::string table = chain_to_end(number_at<4>(bytes_, 60));
     std::string result;
     for (std::uint64_t at = found->start; result.size() < found->size;
