@@ -13,6 +13,7 @@
 #include "workbook/open_workbook.hpp"
 #include "workbook/styles.hpp"
 #include "workbook/text_pool.hpp"
+#include "workbook/zip_archive.hpp"
 
 using namespace excel_to_db;
 using test::one_sheet;
@@ -401,6 +402,56 @@ TEST_CASE("a zip bomb stops at its ratio, and a large file at its size") {
 
     parts = one_sheet({}, std::string(std::size_t{100} << 20, ' '));
     CHECK(test::contains(fault_of(parts), "zip bomb"));  // under the limits of every day
+}
+
+// A zip's directory of empty entries, and its end record, which claims so many.
+std::string zip_directory(std::size_t entries, std::size_t claimed, bool zip64 = false) {
+    const auto little = [](std::size_t value, std::size_t size) {
+        std::string bytes;
+        for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i));
+        return bytes;
+    };
+    std::string directory;
+    for (std::size_t i = 0; i < entries; ++i) {
+        const std::string name = std::to_string(i);
+        directory += "PK\x01\x02" + std::string(24, '\0') + little(name.size(), 2) +
+                     std::string(16, '\0') + name;
+    }
+    std::string end;
+    const std::string size = little(directory.size(), 8);
+    if (zip64) {
+        end = "PK\x06\x06" + little(44, 8) + std::string(12, '\0') + little(claimed, 8) +
+              little(claimed, 8) + size + little(0, 8) + "PK\x06\x07" + little(0, 4) + size +
+              little(1, 4);
+        claimed = 0xFFFF;
+    }
+    end += "PK\x05\x06" + little(0, 4) + little(claimed, 2) + little(claimed, 2) +
+           size.substr(0, 4) + little(0, 6);
+    return directory + end;
+}
+
+TEST_CASE("a zip's directory is bounded before it is read") {
+    const test::temporary_folder folder;
+    const auto fault = [&](const std::string& bytes, const workbook_limits& limits = {}) {
+        test::write_text(folder / "book.xlsx", bytes);
+        return test::message_of([&] { zip_archive(folder / "book.xlsx", limits); });
+    };
+    const std::string too_many = "holds more than 10000 zip entries";
+    CHECK(fault(zip_directory(10'000, 10'000)).empty());
+    CHECK(fault(zip_directory(10'000, 10'000, true)).empty());
+    CHECK(fault(zip_directory(1, 65'535)) == too_many);
+    CHECK(fault(zip_directory(1, std::size_t{1} << 40, true)) == too_many);
+    // More than it claims, and damaged at its end.
+    std::string hidden = zip_directory(10'002, 5);
+    hidden[hidden.rfind("PK\x01\x02")] = 'x';
+    CHECK(fault(hidden) == too_many);
+
+    workbook_limits limits;
+    limits.zip_directory_bytes = 4'096;
+    CHECK(fault(zip_directory(100, 100), limits) == "has a zip directory of more than 4 KiB");
+    const std::string empty_end = zip_directory(0, 0);
+    CHECK(fault(zip_directory(3, 3) + empty_end) == "is damaged: it has two zip directories");
+    CHECK(fault(zip_directory(3, 3) + empty_end.substr(0, 20)).empty());
 }
 
 TEST_CASE("depth, tokens, rows, columns and row sizes are bounded") {

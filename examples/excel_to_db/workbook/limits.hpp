@@ -11,6 +11,7 @@ namespace excel_to_db {
 /// meets one of them before it costs memory or hours.
 struct workbook_limits {
     std::size_t zip_entries = 10'000;
+    std::uint64_t zip_directory_bytes = std::uint64_t{4} << 20;
 
     // Inflated bytes, counted as they are produced: the sizes in a zip's headers may lie.
     std::uint64_t inflated_bytes = std::uint64_t{8} << 30;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "workbook/error.hpp"
+#include "workbook/zip_directory.hpp"
 
 namespace excel_to_db {
 
@@ -41,6 +42,7 @@ void zip_archive::discard::operator()(zip* archive) const { zip_discard(archive)
 
 zip_archive::zip_archive(const std::filesystem::path& file, const workbook_limits& limits)
     : limits_(limits) {
+    check_zip_directory(file, limits_);
     int error = 0;
     archive_.reset(runnel::blocking([&] { return zip_open(file.c_str(), ZIP_RDONLY, &error); }));
     if (!archive_) {
