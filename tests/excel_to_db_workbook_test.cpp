@@ -454,6 +454,24 @@ TEST_CASE("a zip's directory is bounded before it is read") {
     CHECK(fault(zip_directory(3, 3) + empty_end.substr(0, 20)).empty());
 }
 
+TEST_CASE("lists of parts and of sheets are bounded in bytes, too") {
+    const std::string large(900'000, 'A');
+    std::string relations;
+    std::string sheets;
+    for (int i = 0; i < 6; ++i) {
+        const std::string n = std::to_string(i);
+        relations += "<Relationship Id=\"x" + n + "\" Type=\"a/b\" Target=\"" + large + "\"/>";
+        sheets += "<sheet name=\"" + large + "\" r:id=\"x" + n + "\"/>";
+    }
+    zip_parts parts = one_sheet(text_row(1, {"x"}));
+    test::set_part(parts, "_rels/.rels", "<Relationships>" + relations + "</Relationships>");
+    CHECK(fault_of(parts) == "lists parts with names of more than 4096 KiB");
+    parts = one_sheet(text_row(1, {"x"}));
+    test::set_part(parts, "xl/workbook.xml",
+                   "<workbook xmlns:r=\"r\"><sheets>" + sheets + "</sheets></workbook>");
+    CHECK(fault_of(parts) == "lists sheets with names of more than 4096 KiB");
+}
+
 TEST_CASE("depth, tokens, rows, columns and row sizes are bounded") {
     std::string deep;
     for (int i = 0; i < 100; ++i) deep += "<a>";

@@ -13,6 +13,7 @@
 #include "support/support.hpp"
 #include "workbook/ole_file.hpp"
 #include "workbook/open_workbook.hpp"
+#include "workbook/xls_records.hpp"
 
 using namespace excel_to_db;
 using test::xls_sheet_writer;
@@ -320,6 +321,23 @@ TEST_CASE("what an .xls claims is bounded before libfreexl believes it") {
         often.record(0x0200, std::string("\0\0\0\0\0\0\1\0\0\0\2\0\0\0", 14));  // 65536 rows of 2
     }
     CHECK(f.fault(again) == "claims to have more than 8000000 cells");
+
+    // Blanks that are many in one record, and many times.
+    xls_writer wide;
+    wide.add_sheet("Data").blanks(1, 0, 2'000);
+    limits = {};
+    limits.xls_cells = 1'000;
+    CHECK(f.fault(wide, {}, limits) == "claims to have more than 1000 cells");
+    limits = {};
+    limits.columns = 1'999;
+    CHECK(f.fault(wide, {}, limits) == "has a cell beyond column BXW in row 2");
+    xls_writer repeated;
+    xls_sheet_writer& blank = repeated.add_sheet("Data");
+    for (int i = 0; i < 500; ++i) blank.blanks(1, 0, 4'000);
+    repeated.write(f.book);
+    const xls_records records(ole_file(test::read_text(f.book)).read("Workbook"), {});
+    CHECK(records.cells(records.sheets().at(0)).size() ==
+          1);  // a blank is there for its place only
 
     xls_writer late;
     const unsigned date = late.declare_format(14);

@@ -23,9 +23,10 @@ struct workbook_limits {
 
     std::uint32_t rows = 1'048'576;
     std::uint32_t columns = 16'384;
-    std::size_t cell_characters = 32'767;          // UTF-16 units, as Excel counts
-    std::size_t row_bytes = std::size_t{1} << 20;  // nine full cells of three-byte letters
-    std::size_t sheets_and_parts = 10'000;         // entries in a list of sheets or parts
+    std::size_t cell_characters = 32'767;           // UTF-16 units, as Excel counts
+    std::size_t row_bytes = std::size_t{1} << 20;   // nine full cells of three-byte letters
+    std::size_t sheets_and_parts = 10'000;          // entries in a list of sheets or parts
+    std::size_t list_bytes = std::size_t{4} << 20;  // what is kept of all of them
     std::size_t cell_formats = 65'536;
     std::size_t shared_strings = 20'000'000;  // eight bytes of memory each
     std::uint64_t shared_string_bytes = std::uint64_t{4} << 30;

@@ -69,7 +69,7 @@ workbook_kind kind_of(const std::filesystem::path& file) {
 
 class workbook_handler final : public xml_handler {
 public:
-    explicit workbook_handler(std::size_t max) : max_(max) {}
+    explicit workbook_handler(const workbook_limits& limits) : limits_(limits) {}
 
     void on_start(std::string_view element, const xml_attributes& attributes) override {
         if (element == "workbookPr") {
@@ -78,10 +78,17 @@ public:
         } else if (element == "sheets") {
             in_sheets_ = true;
         } else if (element == "sheet" && in_sheets_) {
-            if (sheets.size() == max_) throw workbook_error("lists too many sheets");
+            if (sheets.size() == limits_.sheets_and_parts) {
+                throw workbook_error("lists too many sheets");
+            }
             sheets.push_back({std::string(attributes.find("name").value_or("")),
                               std::string(attributes.find("id").value_or("")),
                               attributes.find("state").value_or("visible") == "visible"});
+            bytes_ += sheets.back().name.size() + sheets.back().relationship.size();
+            if (bytes_ > limits_.list_bytes) {
+                throw workbook_error("lists sheets with names of more than " +
+                                     std::to_string(limits_.list_bytes >> 10) + " KiB");
+            }
         }
     }
 
@@ -93,7 +100,8 @@ public:
     bool from_1904 = false;
 
 private:
-    std::size_t max_;
+    const workbook_limits& limits_;
+    std::size_t bytes_ = 0;
     bool in_sheets_ = false;
 };
 
@@ -121,7 +129,7 @@ public:
                std::string_view wanted, const workbook_limits& limits)
         : zip_(file, limits), strings_(limits) {
         const std::string workbook = find_workbook_part(zip_);
-        workbook_handler book(limits.sheets_and_parts);
+        workbook_handler book(limits);
         xml_parser(zip_.open(workbook), book, limits).parse_all();
         const auto parts = read_relationships(zip_, workbook);
 

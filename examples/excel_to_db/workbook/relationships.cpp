@@ -3,6 +3,7 @@
 #include "workbook/relationships.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "workbook/error.hpp"
@@ -35,7 +36,8 @@ std::string resolve(std::string_view folder, std::string target) {
 
 class rels_handler final : public xml_handler {
 public:
-    rels_handler(std::string_view folder, std::size_t max) : folder_(folder), max_(max) {}
+    rels_handler(std::string_view folder, const workbook_limits& limits)
+        : folder_(folder), limits_(limits) {}
 
     void on_start(std::string_view element, const xml_attributes& attributes) override {
         if (element != "Relationship") return;
@@ -44,12 +46,17 @@ public:
         const auto type = attributes.find("Type");
         const auto target = attributes.find("Target");
         if (!id || !type || !target) return;
-        if (found.size() == max_) throw workbook_error("lists too many parts");
+        if (found.size() == limits_.sheets_and_parts) throw workbook_error("lists too many parts");
         const std::size_t slash = type->rfind('/');
-        found.emplace(
-            *id, relationship{
-                     std::string(slash == std::string_view::npos ? *type : type->substr(slash + 1)),
-                     resolve(folder_, std::string(*target))});
+        relationship part{
+            std::string(slash == std::string_view::npos ? *type : type->substr(slash + 1)),
+            resolve(folder_, std::string(*target))};
+        bytes_ += id->size() + part.role.size() + part.part.size();
+        if (bytes_ > limits_.list_bytes) {
+            throw workbook_error("lists parts with names of more than " +
+                                 std::to_string(limits_.list_bytes >> 10) + " KiB");
+        }
+        found.emplace(*id, std::move(part));
     }
     void on_end(std::string_view) override {}
 
@@ -57,7 +64,8 @@ public:
 
 private:
     std::string_view folder_;
-    std::size_t max_;
+    const workbook_limits& limits_;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace
@@ -69,7 +77,7 @@ std::unordered_map<std::string, relationship> read_relationships(zip_archive& zi
     const std::string folder(part.substr(0, name_at));
     const std::string list = folder + "_rels/" + std::string(part.substr(name_at)) + ".rels";
 
-    rels_handler handler(folder, zip.limits().sheets_and_parts);
+    rels_handler handler(folder, zip.limits());
     if (zip.contains(list)) xml_parser(zip.open(list), handler, zip.limits()).parse_all();
     return std::move(handler.found);
 }

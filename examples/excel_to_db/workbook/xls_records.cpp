@@ -177,6 +177,14 @@ number_look xls_records::look(std::uint64_t cell_format) const {
 
 // ---- 2. sheets ----
 
+// How many cells stand in a record of them: formats alone, or formats and numbers, between its place and its last column.
+std::uint64_t xls_records::cells_in(const record& each) {
+    constexpr std::size_t around = 6;
+    if (each.type != type::many_blanks && each.type != type::many_numbers) return 1;
+    const std::size_t cell = each.type == type::many_blanks ? 2 : 6;
+    return each.body.size() < around + cell ? 1 : (each.body.size() - around) / cell;
+}
+
 // Returns where it ends. A chart within it has a BOF and an EOF of its own.
 template <class F>
 std::uint64_t xls_records::each_record(const xls_sheet_entry& sheet, F use) const {
@@ -217,8 +225,13 @@ void xls_records::check_costs(const workbook_limits& limits) const {
                 cells += newest_ ? number_at<4>(each.body, 4) * number_at<2>(each.body, 10)
                                  : number_at<2>(each.body, 2) * number_at<2>(each.body, 6);
             } else if (type::is_cell(each.type) || type::is_formula(each.type)) {
-                rows = std::max(rows, number_at<2>(each.body, 0) + 1);
-                columns = std::max(columns, number_at<2>(each.body, 2) + 1);
+                const std::uint64_t row = number_at<2>(each.body, 0) + 1;
+                rows = std::max(rows, row);
+                columns = std::max(columns, number_at<2>(each.body, 2) + cells_in(each));
+                if (columns > limits.columns) {
+                    throw workbook_error(fmt::format("has a cell beyond column {} in row {}",
+                                                     column_name(limits.columns - 1), row));
+                }
             }
             if (each.type == type::number) {
                 check_date(number_at<2>(each.body, 4), real_at(each.body, 6));
@@ -253,6 +266,7 @@ void xls_records::check_date(std::uint64_t format, double value) const {
 
 std::vector<xls_cell> xls_records::cells(const xls_sheet_entry& sheet) const {
     std::vector<xls_cell> found;
+    std::unordered_map<std::uint32_t, std::uint32_t> blank_ends;  // of each row, the last blank
     bool awaits_string = false;
     each_record(sheet, [&](const record& each) {
         if (type::is_formula(each.type)) {
@@ -270,20 +284,19 @@ std::vector<xls_cell> xls_records::cells(const xls_sheet_entry& sheet) const {
                                   number_at<1>(each.body, 7) != 0);
                 break;
             case type::blank:
-                found.push_back(cell_at(each.body));
-                break;
             case type::many_blanks: {
-                xls_cell next = cell_at(each.body);
-                for (std::size_t i = 4; i + 4 <= each.body.size(); i += 2, ++next.column) {
-                    found.push_back(next);
-                }
+                xls_cell last = cell_at(each.body);
+                last.column += static_cast<std::uint32_t>(cells_in(each)) - 1;
+                std::uint32_t& widest = blank_ends[last.row];
+                widest = std::max(widest, last.column);
                 break;
             }
             default:
                 break;
         }
     });
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    for (const auto& [row, column] : blank_ends) found.push_back({row, column});
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
         return std::tie(a.row, a.column) < std::tie(b.row, b.column);
     });
     return found;

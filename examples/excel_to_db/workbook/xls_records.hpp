@@ -43,7 +43,8 @@ public:
 
     const std::vector<xls_sheet_entry>& sheets() const { return sheets_; }
 
-    /// Row by row, each from left to right.
+    /// Row by row, each from left to right. Of a row's blank cells only the last: they do not differ from a gap, but
+    /// a row ends with its last cell.
     std::vector<xls_cell> cells(const xls_sheet_entry& sheet) const;
 
 private:
@@ -53,6 +54,7 @@ private:
     };
 
     record next_record(std::uint64_t& at) const;
+    static std::uint64_t cells_in(const record& each);
     template <class F>
     std::uint64_t each_record(const xls_sheet_entry& sheet, F use) const;
     void read_globals(std::size_t max_sheets);

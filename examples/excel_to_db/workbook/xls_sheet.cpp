@@ -102,6 +102,7 @@ public:
             }
             for (; next_own_ < own_.size() && own_[next_own_].row == at_; ++next_own_) {
                 const xls_cell& cell = own_[next_own_];
+                if (cell.kind == cell_kind::empty && cell.column < read.width()) continue;
                 set(read, cell.column, cell.kind, cell.text);
             }
             if (read.width() == 0) continue;
