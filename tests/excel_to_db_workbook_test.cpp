@@ -1,6 +1,9 @@
 // tests/excel_to_db_workbook_test.cpp — reading sheets: all kinds of cells, hostile files.
 // SPDX-License-Identifier: BSL-1.0
+#include <fcntl.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -311,7 +314,13 @@ TEST_CASE("what is not a workbook is told by its content") {
         return test::message_of([&] { read_sheet(folder / "book.xlsx"); });
     };
     CHECK(fault("") == "is empty");
-    CHECK(fault("name,category\n") == "is not an .xlsx workbook");
+    CHECK(fault("name category\n") == "is not an .xlsx workbook");
+    CHECK(fault(std::string("a,b\0c", 5)) == "is not an .xlsx workbook");
+    for (const char* text : {"name,category\n", "name;phone\r\n1;2\r\n", "name\tphone\n"}) {
+        CHECK(fault(text) == "is comma-separated text, not a workbook: save it as .xlsx");
+    }
+    CHECK(fault("<?xml version=\"1.0\"?>\n<?mso-application progid=\"Excel.Sheet\"?><Workbook/>") ==
+          "is an XML spreadsheet, not a workbook: save it as .xlsx");
     CHECK(test::contains(fault("<HTML><table>"), "HTML"));
     CHECK(test::contains(fault("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), ".xls workbook"));
     CHECK(test::contains(fault(std::string("PK\x03\x04") + std::string(500, 'x')), "truncated"));
@@ -361,7 +370,7 @@ TEST_CASE("broken XML, broken references and missing parts are named") {
     zip_parts parts = one_sheet("<row><c>");
     CHECK(test::contains(fault_of(parts), "xl/worksheets/sheet1.xml: mismatched tag"));
     parts = one_sheet("<row><c t=\"s\"><v>5</v></c></row>");
-    CHECK(fault_of(parts) == "is damaged: cell A1 refers to a text that is not there");
+    CHECK(fault_of(parts) == "is damaged: cell A1 refers to a shared text, and there is none");
     parts = one_sheet("<row r=\"5\"/><row r=\"4\"/>");
     CHECK(fault_of(parts) == "is damaged: row 4 follows row 5");
     CHECK(test::contains(fault_of(one_sheet("<row r=\"0\"/>")), "numbered \"0\""));
@@ -374,6 +383,43 @@ TEST_CASE("broken XML, broken references and missing parts are named") {
     parts = one_sheet({});
     parts.emplace_back("../evil", "x");
     CHECK(test::contains(fault_of(parts), "climbs out"));
+}
+
+TEST_CASE("a reference that leads nowhere is its cell's fault, not the workbook's") {
+    const auto rows = read_parts(one_sheet(
+        "<row><c t=\"s\"><v> 0 </v></c><c t=\"s\"><v>-1</v></c><c t=\"s\"><v>1</v></c></row>"
+        "<row><c t=\"s\"><v>0</v></c></row>",
+        "<si><t>q</t></si>"));
+    REQUIRE(rows.size() == 2);
+    CHECK(texts(rows[0]) == "q|-1|1");
+    CHECK(rows[0].kind(0) == cell_kind::text);
+    CHECK(rows[0].kind(1) == cell_kind::malformed);
+    CHECK(rows[0].kind(2) == cell_kind::malformed);
+    CHECK(texts(rows[1]) == "q");
+}
+
+TEST_CASE("parts that are listed but absent matter to those cells only that need them") {
+    zip_parts parts = one_sheet(
+        "<row><c t=\"str\" s=\"3\"><v>x</v></c><c><v>7</v></c><c s=\"1\"><v>45000</v></c></row>",
+        "<si><t>unused</t></si>", date_styles);
+    std::erase_if(parts, [](const auto& part) {
+        return part.first == "xl/styles.xml" || part.first == "xl/sharedStrings.xml";
+    });
+    const auto rows = read_parts(parts);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].kind(0) == cell_kind::text);
+    CHECK(rows[0].kind(1) == cell_kind::text);
+    CHECK(rows[0].kind(2) == cell_kind::malformed);  // a date? nobody knows
+    CHECK(texts(rows[0]) == "x|7|45000");
+}
+
+TEST_CASE("what has no width is blank, too") {
+    CHECK(is_blank(""));
+    CHECK(is_blank(" \t\r\n\v\f"));
+    CHECK(is_blank("\u00A0\u200B \u200D\u2060\uFEFF\u3000\u00AD\u2003"));
+    CHECK_FALSE(is_blank("\u00A0x"));
+    CHECK_FALSE(is_blank("\u00E9"));
+    CHECK_FALSE(is_blank("\xC2"));
 }
 
 // ---- 4. files that mean harm ----
@@ -551,6 +597,20 @@ TEST_CASE("a text pool gives back what it was given, in memory and from its file
         for (std::size_t i = expected.size(); i-- > 0;) equal = equal && pool.at(i) == expected[i];
         CHECK(equal);
     }
+}
+
+TEST_CASE("a text pool's file is in the folder that is named for it, and no program gets it") {
+    const test::temporary_folder folder;
+    text_pool pool(0, folder / ".");
+    pool.add("x");
+    const int file = pool.file();
+    CHECK((::fcntl(file, F_GETFD) & FD_CLOEXEC) != 0);
+    const std::string link = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file));
+    CHECK(link.starts_with(std::filesystem::canonical(folder / ".").string() + "/"));
+    CHECK(test::message_of([&] {
+              text_pool nowhere(0, folder / "none");
+              nowhere.add("x");
+          }).starts_with("cannot make a temporary file"));
 }
 
 TEST_CASE("shared strings that do not fit in memory are read all the same") {

@@ -14,13 +14,39 @@ namespace excel_to_db {
 
 namespace {
 
-constexpr double last_serial = 2'958'466.0;  // the day after 9999-12-31
+// White space of all kinds, and what has no width: whoever sees it sees nothing.
+constexpr std::array<std::string_view, 30> blanks = {" ",
+                                                     "\t",
+                                                     "\r",
+                                                     "\n",
+                                                     "\v",
+                                                     "\f",
+                                                     "\xC2\x85",
+                                                     "\xC2\xA0",
+                                                     "\xC2\xAD",
+                                                     "\xE1\x9A\x80",
+                                                     "\xE2\x80\x80",
+                                                     "\xE2\x80\x81",
+                                                     "\xE2\x80\x82",
+                                                     "\xE2\x80\x83",
+                                                     "\xE2\x80\x84",
+                                                     "\xE2\x80\x85",
+                                                     "\xE2\x80\x86",
+                                                     "\xE2\x80\x87",
+                                                     "\xE2\x80\x88",
+                                                     "\xE2\x80\x89",
+                                                     "\xE2\x80\x8A",
+                                                     "\xE2\x80\x8B",
+                                                     "\xE2\x80\x8C",
+                                                     "\xE2\x80\x8D",
+                                                     "\xE2\x80\xA8",
+                                                     "\xE2\x80\xA9",
+                                                     "\xE2\x80\xAF",
+                                                     "\xE2\x81\xA0",
+                                                     "\xE3\x80\x80",
+                                                     "\xEF\xBB\xBF"};
 
-std::string_view trimmed(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
+constexpr double last_serial = 2'958'466.0;  // the day after 9999-12-31
 
 std::optional<double> parse_number(std::string_view text) {
     text = trimmed(text);
@@ -176,6 +202,20 @@ std::size_t utf16_length(std::string_view text) {
     return length;
 }
 
-bool is_blank(std::string_view text) { return trimmed(text).empty(); }
+std::string_view trimmed(std::string_view text) {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string_view::npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+bool is_blank(std::string_view text) {
+    while (!text.empty()) {
+        const auto known = std::find_if(blanks.begin(), blanks.end(),
+                                        [&](std::string_view b) { return text.starts_with(b); });
+        if (known == blanks.end()) return false;
+        text.remove_prefix(known->size());
+    }
+    return true;
+}
 
 }  // namespace excel_to_db

@@ -36,7 +36,10 @@ void append_utf8(std::string& out, unsigned code);
 /// Excel's measure of length: UTF-16 units in well-formed UTF-8.
 std::size_t utf16_length(std::string_view text);
 
-/// Whether all of `text` is white space (or there is none).
+/// Without the blanks of XML around it.
+std::string_view trimmed(std::string_view text);
+
+/// Whether all of `text` is white space or has no width (or there is none).
 bool is_blank(std::string_view text);
 
 }  // namespace excel_to_db

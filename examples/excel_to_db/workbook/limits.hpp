@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 
 namespace excel_to_db {
 
@@ -33,6 +34,7 @@ struct workbook_limits {
     std::uint64_t xls_bytes = std::uint64_t{64} << 20;  // an .xls is read into memory as a whole
     std::uint64_t xls_cells = 8'000'000;                // with room for every cell of its sheets
     std::size_t shared_bytes_in_memory = std::size_t{64} << 20;  // the rest goes to a file
+    std::filesystem::path spool;  // where that is made; empty: in the temporary folder
 };
 
 }  // namespace excel_to_db

@@ -4,8 +4,8 @@
 //   _rels/.rels → xl/workbook.xml → xl/_rels/workbook.xml.rels → the sheet, its strings and styles
 #include "workbook/open_workbook.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <fstream>
 #include <optional>
 #include <runnel/blocking.hpp>
@@ -48,6 +48,16 @@ std::string first_bytes(const std::filesystem::path& file) {
     });
 }
 
+// Plain text whose first line has a separator in it.
+bool is_separated_text(std::string_view begin) {
+    const auto is_plain = [](char c) {
+        return static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\r' || c == '\n';
+    };
+    return std::all_of(begin.begin(), begin.end(), is_plain) &&
+           begin.substr(0, begin.find_first_of("\r\n")).find_first_of(",;\t") !=
+               std::string_view::npos;
+}
+
 enum class workbook_kind { zip, ole };
 
 workbook_kind kind_of(const std::filesystem::path& file) {
@@ -61,6 +71,14 @@ workbook_kind kind_of(const std::filesystem::path& file) {
     const std::string text = lowered(begin);
     if (text.find("<html") != std::string::npos || text.find("<table") != std::string::npos) {
         throw workbook_error("is an HTML page, not an .xlsx workbook");
+    }
+    if (text.find("<?xml") != std::string::npos &&
+        (text.find("excel.sheet") != std::string::npos ||
+         text.find("schemas-microsoft-com:office:spreadsheet") != std::string::npos)) {
+        throw workbook_error("is an XML spreadsheet, not a workbook: save it as .xlsx");
+    }
+    if (is_separated_text(begin)) {
+        throw workbook_error("is comma-separated text, not a workbook: save it as .xlsx");
     }
     throw workbook_error("is not an .xlsx workbook");
 }
@@ -146,13 +164,17 @@ public:
         }
 
         for (const auto& [id, target] : parts) {
-            if (target.role == "styles") styles_ = cell_styles(zip_, target.part);
+            if (target.role != "styles") continue;
+            styles_ = zip_.contains(target.part) ? cell_styles(zip_, target.part)
+                                                 : cell_styles::missing();
         }
         // The rows are parsed meanwhile.
         reader_.emplace(zip_.open(part->second.part), styles_, book.from_1904, limits);
         rows_.emplace(*reader_);
         for (const auto& [id, target] : parts) {
-            if (target.role == "sharedStrings") strings_.read(ctx, zip_, target.part);
+            if (target.role == "sharedStrings" && zip_.contains(target.part)) {
+                strings_.read(ctx, zip_, target.part);
+            }
         }
     }
 
@@ -170,8 +192,15 @@ private:
         for (std::size_t column = 0; column < row.width(); ++column) {
             if (row.kind(column) != cell_kind::shared) continue;
             const std::size_t i = row.reference(column);
-            if (i >= strings_.size()) throw_no_such_string(row, column);
-            set_text(row, column, strings_.text(i), zip_.limits());
+            if (i < strings_.size()) {
+                set_text(row, column, strings_.text(i), zip_.limits());
+            } else if (strings_.size() > 0) {
+                set_cell(row, column, cell_kind::malformed, std::to_string(i), zip_.limits());
+            } else {
+                throw workbook_error("is damaged: cell " + column_name(column) +
+                                     std::to_string(row.number()) +
+                                     " refers to a shared text, and there is none");
+            }
         }
         last_bytes_ = std::min(row.text_bytes(), reserved_bytes);
     }

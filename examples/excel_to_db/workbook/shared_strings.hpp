@@ -13,7 +13,8 @@ namespace excel_to_db {
 
 class shared_strings {
 public:
-    explicit shared_strings(const workbook_limits& limits) : pool_(limits.shared_bytes_in_memory) {}
+    explicit shared_strings(const workbook_limits& limits)
+        : pool_(limits.shared_bytes_in_memory, limits.spool) {}
 
     /// Millions of strings take seconds: throws `std::system_error` once `ctx` is done.
     void read(const runnel::context& ctx, zip_archive& zip, std::string_view part);

@@ -215,9 +215,11 @@ void sheet_reader::end_cell() {
 }
 
 void sheet_reader::set_number() {
-    const number_look look = styles_.look(style_);
-    const auto text =
-        look == number_look::number ? number_text(value_) : date_text(value_, look, from_1904_);
+    const auto look = styles_.look(style_);
+    // Without knowing its style nobody can tell a number from a date.
+    const auto text = !look                          ? std::nullopt
+                      : *look == number_look::number ? number_text(value_)
+                                                     : date_text(value_, *look, from_1904_);
     if (text) {
         set(cell_kind::text, *text);
     } else {
@@ -226,14 +228,13 @@ void sheet_reader::set_number() {
 }
 
 void sheet_reader::set_shared() {
-    const auto index = whole_number(value_);
-    if (!index || *index >= limits_.shared_strings) throw_no_such_string(row_, column_);
-    row_.refer(column_, static_cast<std::uint32_t>(*index));
-}
-
-void throw_no_such_string(const sheet_row& row, std::size_t column) {
-    throw workbook_error("is damaged: cell " + column_name(column) + std::to_string(row.number()) +
-                         " refers to a text that is not there");
+    const std::string_view digits = trimmed(value_);
+    const auto index = whole_number(digits);
+    if (!index || *index >= limits_.shared_strings) {
+        set(cell_kind::malformed, beginning(digits, shown_of_too_long));
+    } else {
+        row_.refer(column_, static_cast<std::uint32_t>(*index));
+    }
 }
 
 }  // namespace excel_to_db

@@ -20,9 +20,6 @@ void set_cell(sheet_row& row, std::size_t column, cell_kind kind, std::string_vi
 void set_text(sheet_row& row, std::size_t column, std::string_view text,
               const workbook_limits& limits);
 
-/// A shared string that the workbook does not have.
-[[noreturn]] void throw_no_such_string(const sheet_row& row, std::size_t column);
-
 /// Parses a worksheet and pauses the parser after every row, so that no file, however it is
 /// built, makes it hold more than one. Shared strings it leaves as references.
 class sheet_reader final : private xml_handler {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,11 +23,21 @@ public:
     cell_styles() = default;  // a workbook without styles: every number is a number
     cell_styles(zip_archive& zip, std::string_view part);
 
-    number_look look(std::size_t style) const {
+    /// The workbook names a part for its styles that is not there.
+    static cell_styles missing() {
+        cell_styles styles;
+        styles.missing_ = true;
+        return styles;
+    }
+
+    /// Nothing if it is not known: a style of those that are missing, but the first, which is always the plain one.
+    std::optional<number_look> look(std::size_t style) const {
+        if (missing_ && style > 0) return std::nullopt;
         return style < looks_.size() ? looks_[style] : number_look::number;
     }
 
 private:
+    bool missing_ = false;
     std::vector<number_look> looks_;  // by the index that a cell's `s` names
 };
 

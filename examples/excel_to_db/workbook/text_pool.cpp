@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "workbook/text_pool.hpp"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,9 +24,10 @@ constexpr std::size_t window_size = std::size_t{64} << 10;
     throw std::system_error(errno, std::generic_category(), what);
 }
 
-int open_unnamed_file() {
-    std::string name = (std::filesystem::temp_directory_path() / "excel_to_db-XXXXXX").string();
-    const int file = mkstemp(name.data());
+int open_unnamed_file(const std::filesystem::path& folder) {
+    std::string name =
+        (folder.empty() ? std::filesystem::temp_directory_path() : folder) / "excel_to_db-XXXXXX";
+    const int file = mkostemp(name.data(), O_CLOEXEC);
     if (file < 0) fail("cannot make a temporary file");
     unlink(name.c_str());
     return file;
@@ -55,7 +57,7 @@ void text_pool::add(std::string_view text) {
             end_ = begin + text.size();
             return;
         }
-        file_ = open_unnamed_file();
+        file_ = open_unnamed_file(folder_);
         end_ = bound_;
     }
     add_to_file(text);

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace excel_to_db {
@@ -15,7 +17,9 @@ namespace excel_to_db {
 /// a temporary file without a name; a string costs eight bytes of memory wherever it lies.
 class text_pool {
 public:
-    explicit text_pool(std::size_t bytes_in_memory) : bound_(bytes_in_memory) {}
+    /// The file is made in `folder`; in the temporary folder if that is empty.
+    explicit text_pool(std::size_t bytes_in_memory, std::filesystem::path folder = {})
+        : bound_(bytes_in_memory), folder_(std::move(folder)) {}
     text_pool(const text_pool&) = delete;
     text_pool& operator=(const text_pool&) = delete;
     ~text_pool();
@@ -25,6 +29,8 @@ public:
 
     std::size_t size() const { return places_.size(); }
     std::uint64_t bytes() const { return end_; }
+    /// The descriptor of its file; -1 as long as there is none.
+    int file() const { return file_; }
 
     /// `text` is cut at `max_size`.
     void add(std::string_view text);
@@ -51,6 +57,7 @@ private:
     void flush();
 
     const std::size_t bound_;
+    const std::filesystem::path folder_;
     std::vector<place> places_;
     std::vector<std::unique_ptr<char[]>> blocks_;
     std::uint64_t end_ = 0;
