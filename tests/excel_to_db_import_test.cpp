@@ -1134,6 +1134,24 @@ TEST_CASE("rejected rows are written as CSV, guarded against being run as formul
     again.begin(row(1, {"A"}));
     again.end();
     CHECK(test::read_text(folder / "old.csv") == "sheet_row,reason,A\n");
+    rejected_csv blanks(folder / "blanks.csv");
+    blanks.begin(row(1, {"A", "B", "C"}));
+    blanks.add({"x", row(2, {"\t=1", "\r@x", " \n =1"})});
+    blanks.add({"x", row(3, {" x=1", "\t", "+1"})});
+    blanks.end();
+    CHECK(test::read_text(folder / "blanks.csv") ==
+          "sheet_row,reason,A,B,C\n2,x,'\t=1,\"'\r@x\",\"' \n =1\"\n3,x, x=1,\t,+1\n");
+    // Every record has the header's width: what it takes in the file is what counts.
+    sheet_row wide(1);
+    wide.set(9'999, cell_kind::text, "far");
+    rejected_csv bounded(folder / "bounded.csv", 100'000);
+    bounded.begin(wide);
+    CHECK_FALSE(bounded.truncated());
+    for (std::uint32_t number = 2; number < 100; ++number) bounded.add({"x", row(number, {"y"})});
+    bounded.end();
+    CHECK(bounded.truncated());
+    CHECK(std::filesystem::file_size(folder / "bounded.csv") < 100'000);
+    CHECK(std::filesystem::file_size(folder / "bounded.csv") > 80'000);
     rejected_csv full("/dev/full");
     CHECK(test::contains(test::message_of([&] { full.begin(row(1, {"Name"})); }), "cannot write"));
 }

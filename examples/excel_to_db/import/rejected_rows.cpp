@@ -18,7 +18,9 @@ namespace {
 constexpr std::size_t write_size = 64 * 1024;
 
 void append_field(std::string& out, std::string_view text) {
-    const bool guard = text.starts_with('=') || text.starts_with('@');
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    const bool guard =
+        begin != std::string_view::npos && (text[begin] == '=' || text[begin] == '@');
     if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
         if (guard) out += '\'';
         out += text;
@@ -34,7 +36,8 @@ void append_field(std::string& out, std::string_view text) {
 
 }  // namespace
 
-rejected_csv::rejected_csv(std::filesystem::path file) : path_(std::move(file)) {
+rejected_csv::rejected_csv(std::filesystem::path file, std::uint64_t room)
+    : path_(std::move(file)), room_(room) {
     // errno belongs to the thread: it is read before the goroutine may go on upon another one.
     const int error = runnel::blocking([&] {
         file_.reset(std::fopen(path_.c_str(), "ab"));
@@ -49,14 +52,24 @@ void rejected_csv::begin(const sheet_row& header) {
     width_ = header.width();
     pending_ = "sheet_row,reason";
     append_cells(header);
+    room_ -= std::min<std::uint64_t>(room_, pending_.size());
     write();
 }
 
 void rejected_csv::add(const rejected_row& rejected) {
+    if (truncated_) return;
+    const std::size_t before = pending_.size();
     pending_ += std::to_string(rejected.row.number());
     pending_ += ',';
     append_field(pending_, rejected.reason);
     append_cells(rejected.row);
+    const std::size_t size = pending_.size() - before;
+    if (size > room_) {
+        truncated_ = true;
+        pending_.resize(before);
+        return;
+    }
+    room_ -= size;
     if (pending_.size() >= write_size) write();
 }
 
