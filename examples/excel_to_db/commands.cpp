@@ -18,6 +18,7 @@
 #include <system_error>
 #include <utility>
 
+#include "printable.hpp"
 #include "progress.hpp"
 #include "report.hpp"
 #include "store/dry_store.hpp"
@@ -79,7 +80,9 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
 
 }  // namespace
 
-void complain(const std::string& message) { fmt::print(stderr, "excel_to_db: {}\n", message); }
+void complain(const std::string& message) {
+    fmt::print(stderr, "excel_to_db: {}\n", printable(message));
+}
 
 int generate_file(const runnel::context& ctx, const generate_command& command) {
     const auto written = runnel::make_chan<std::exception_ptr>(1);

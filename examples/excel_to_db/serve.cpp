@@ -11,6 +11,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "printable.hpp"
 #include "service/service.hpp"
 #include "store/open_store.hpp"
 
@@ -27,7 +28,7 @@ public:
     void print(const std::string& line) {
         const std::lock_guard guard(lock_);
         runnel::blocking([&] {
-            std::fputs((line + "\n").c_str(), stdout);
+            std::fputs((printable(line) + "\n").c_str(), stdout);
             std::fflush(stdout);
         });
     }
