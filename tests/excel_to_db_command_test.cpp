@@ -66,7 +66,47 @@ void check_complaint(const result& r, int status, const std::string& part) {
     CHECK(test::contains(r.err, part));
 }
 
+// A workbook whose sheet and whose tenth title would command a terminal.
+void write_commanding_book(const std::string& file) {
+    test::zip_parts parts = test::one_sheet(
+        "<row><c t=\"str\"><v>Name</v></c><c r=\"J1\" t=\"str\"><v>_x001B_]0;title_x0007_</v></c>"
+        "</row>" +
+        test::business_row(2, "a"));
+    for (auto& [name, content] : parts) {
+        if (name == "xl/workbook.xml") {
+            content.replace(content.find("\"Data\""), 6, "\"two&#10;lines&#x9B;2J\"");
+        }
+    }
+    test::write_zip(file, parts);
+}
+
 }  // namespace
+
+TEST_CASE("what a file holds commands no terminal, and is no line of its own") {
+    const fixture f;
+    write_commanding_book(f.book);
+    const result r = f.run({"import", f.book, "--db", f.db});
+    CHECK(r.status == 0);
+    INFO(r.out);
+    CHECK(test::contains(r.out, "sheet \"two\\nlines\\x9B2J\""));
+    CHECK(test::contains(r.out, "column \"\\x1B]0;title\\x07\" was not imported"));
+    CHECK(r.out.find('\x1B') == std::string::npos);
+    check_complaint(f.run({"import", f.book, "--dry-run", "--sheet", "none"}), 1,
+                    "\"two\\nlines\\x9B2J\"");
+}
+
+TEST_CASE("what needs no temporary folder does without one") {
+    const fixture f;
+    f.generate(10, 0);
+    ::setenv("TMPDIR", "/nonexistent", 1);
+    const result help = f.run({"--help"});
+    const result imported = f.run({"import", f.book, "--db", f.db});
+    const result served = f.run({"serve", "--db", f.db, "--listen", "127.0.0.1:0"});
+    ::unsetenv("TMPDIR");
+    CHECK(help.status == 0);
+    CHECK(imported.status == 0);
+    check_complaint(served, 1, "--spool");
+}
 
 TEST_CASE("the three methods print the guide's statistics, alone, as JSON") {
     const fixture f;
@@ -415,7 +455,7 @@ TEST_CASE("bad input is refused with one line, before anything is written") {
     const std::string whole = test::read_text(f.book);
 
     check_complaint(import((f.folder / "none.xlsx").string()), 1, "none.xlsx: no such file");
-    check_complaint(import(file("name;phone\n")), 1, "not an .xlsx workbook");
+    check_complaint(import(file("name;phone\n")), 1, "is comma-separated text");
     check_complaint(import(file(whole.substr(0, whole.size() / 2))), 1, "truncated");
     check_complaint(import(file("")), 1, "is empty");
     f.generate(0, 0);

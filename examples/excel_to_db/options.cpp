@@ -51,6 +51,8 @@ void add_writing_options(CLI::App& app, import_options& options, conflict_rule& 
         ->default_str("none");
     app.add_option("--max-errors", options.max_errors,
                    "give up when more rows than this are rejected");
+    app.add_flag("--all-or-nothing", options.all_or_nothing,
+                 "store all rows in one transaction, or none if the database refuses one");
 }
 
 void add_seconds(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
@@ -84,9 +86,18 @@ void add_service_options(CLI::App& app, service_options& service) {
              "the most that a workbook may inflate to");
     app.add_option("--max-rows", service.import.limits.rows, "the last row that a sheet may have")
         ->capture_default_str();
-    app.add_option("--max-imports", service.max_imports, "uploads and imports at once")
+    app.add_option("--host-name", service.host_names,
+                   "a name by which browsers call the service, beside its addresses and localhost");
+    app.add_option("--max-imports", service.max_imports, "imports at once")
         ->capture_default_str()
         ->check(CLI::Range(std::size_t{1}, std::size_t{1000}));
+    app.add_option("--max-uploads", service.max_uploads, "files being uploaded at once")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1000}));
+    app.add_option("--max-per-client", service.max_per_client,
+                   "uploads and imports of one address at once; 0 for no limit")
+        ->capture_default_str()
+        ->check(CLI::Range(std::size_t{0}, std::size_t{1000}));
     app.add_option("--max-connections", service.max_connections, "connections at once")
         ->capture_default_str()
         ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
@@ -134,8 +145,6 @@ any_command parse_options(int argc, const char* const* argv) {
         ->default_str("batch");
     add_reading_options(*on_import, import.options);
     add_writing_options(*on_import, import.options, import.on_conflict);
-    on_import->add_flag("--all-or-nothing", import.options.all_or_nothing,
-                        "store all rows in one transaction, or none if the database refuses one");
     on_import->add_option("--errors", import.errors, "write the rejected rows to this CSV file");
     on_import->add_flag("--json", import.json, "print nothing but the statistics, as JSON");
     on_import->add_flag("-q,--quiet", import.quiet, "print nothing but failures");

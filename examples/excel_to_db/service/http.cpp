@@ -142,6 +142,7 @@ struct http_connection::state {
 
     http_request request;
     time_point body_end;
+    time_point body_due;  // what has come so far was to be there by then
     bool body_begun = false;
     bool answered = false;
     bool closing = false;  // no request follows
@@ -232,7 +233,24 @@ bool http_connection::state::read_request() {
         request.fields.emplace(lowered(field.name_string()),
                                std::string(field.value().data(), field.value().size()));
     }
-    parse_target({message.target().data(), message.target().size()}, request);
+    // RFC 9112, 3.2: without a host, or with two of them, a request is none. 3.2.2: the target may be a whole URL.
+    if (message.version() >= 11 && message.count(http::field::host) != 1) {
+        closing = true;
+        try_to_send(400, "a request has one Host");
+        close_gently();
+        return false;
+    }
+    std::string_view target(message.target().data(), message.target().size());
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (lowered(target.substr(0, scheme.size())) != scheme) continue;
+        target.remove_prefix(scheme.size());
+        const auto end = std::min(target.find_first_of("/?"), target.size());
+        request.fields["host"] = std::string(target.substr(0, end));
+        target.remove_prefix(end);
+        break;
+    }
+    parse_target(target, request);
+    if (request.path.empty()) request.path = "/";
     return true;
 }
 
@@ -251,6 +269,10 @@ void http_connection::state::refuse(const beast::error_code& e) {
 
 const http_request& http_connection::request() const { return state_->request; }
 
+std::string http_connection::peer() const {
+    return state_->stream.connection().remote_endpoint().address();
+}
+
 std::optional<std::uint64_t> http_connection::body_size() const {
     const auto size = state_->parser->content_length();
     return size ? std::optional<std::uint64_t>(*size) : std::nullopt;
@@ -261,6 +283,7 @@ std::string_view http_connection::read_body() {
     if (!s.body_begun) {
         s.body_begun = true;
         s.body_end = runnel::clock::now() + s.limits.body_time;
+        s.body_due = runnel::clock::now() + s.limits.stall_time;
         s.continue_if_expected();
         s.chunk.resize(chunk_bytes);
         s.buffer.reserve(chunk_bytes);
@@ -269,7 +292,8 @@ std::string_view http_connection::read_body() {
         auto& body = s.parser->get().body();
         body.data = s.chunk.data();
         body.size = s.chunk.size();
-        s.read_until(std::min(s.body_end, runnel::clock::now() + s.limits.stall_time));
+        s.read_until(
+            std::min({s.body_end, s.body_due, runnel::clock::now() + s.limits.stall_time}));
         beast::error_code e;
         http::read_some(s.stream, s.buffer, *s.parser, e);
         const std::size_t got = s.chunk.size() - body.size;
@@ -282,6 +306,7 @@ std::string_view http_connection::read_body() {
             }
             throw connection_lost();
         }
+        s.body_due += std::chrono::microseconds(got * 1'000'000 / s.limits.body_rate);
         if (got > 0) return {s.chunk.data(), got};
     }
     return {};
@@ -314,6 +339,7 @@ void http_connection::state::set_head(Message& message, const http_response& res
     }
     message.set(http::field::cache_control, "no-store");
     message.set("X-Content-Type-Options", "nosniff");
+    if (response.status == 503 || response.status == 429) message.set("Retry-After", "5");
     for (const auto& [name, value] : response.fields) message.set(name, value);
 }
 
@@ -343,7 +369,6 @@ void http_connection::state::try_to_send(unsigned status, std::string_view what)
             http_response response;
             response.status = status;
             response.body = error_json(what);
-            if (status == 503) response.fields.emplace_back("Retry-After", "5");
             send(response);
             return;
         } catch (const connection_lost&) {

@@ -25,6 +25,7 @@ struct http_limits {
     std::chrono::milliseconds header_time{10'000};  // until a request's header is complete
     std::chrono::milliseconds body_time{300'000};   // until its body is
     std::chrono::milliseconds stall_time{30'000};   // without a byte, in either direction
+    std::uint64_t body_rate = 1024;  // bytes a second that a body has to come at, once that is over
 };
 
 struct http_request {
@@ -82,6 +83,9 @@ public:
     // ---- for the handler ----
 
     const http_request& request() const;
+
+    /// The client's address, without its port; empty for one that comes by a socket file.
+    std::string peer() const;
 
     /// The size that the request announces for its body.
     std::optional<std::uint64_t> body_size() const;

@@ -11,6 +11,7 @@
 
 #include "import/methods.hpp"
 #include "import/rejected_rows.hpp"
+#include "store/dry_store.hpp"
 #include "workbook/error.hpp"
 
 namespace excel_to_db {
@@ -24,30 +25,6 @@ std::string random_id() {
     for (int i = 0; i < 4; ++i) id += fmt::format("{:08x}", random());
     return id;
 }
-
-// The rejected rows as CSV, as many as there is room for: how many there were the counts say.
-class bounded_csv final : public rejected_sink {
-public:
-    bounded_csv(const std::filesystem::path& file, std::uint64_t room) : csv_(file), room_(room) {}
-
-    void begin(const sheet_row& header) override { csv_.begin(header); }
-    void add(const rejected_row& rejected) override {
-        const std::uint64_t size =
-            rejected.reason.size() + rejected.row.text_bytes() + rejected.row.width();
-        truncated_ = truncated_ || size > room_;
-        if (truncated_) return;
-        room_ -= size;
-        csv_.add(rejected);
-    }
-    void end() override { csv_.end(); }
-
-    bool truncated() const { return truncated_; }
-
-private:
-    rejected_csv csv_;
-    std::uint64_t room_;
-    bool truncated_ = false;
-};
 
 void explain(const std::exception_ptr& failure, import_status& status) {
     const auto say = [&](import_fault fault, std::string text) {
@@ -90,13 +67,10 @@ std::string_view stop_text(stop_reason reason) {
 
 // ---- 1. one import ----
 
-import_job::import_job(std::string id, import_method method, std::string sheet,
-                       std::string file_name, const runnel::context& parent,
+import_job::import_job(std::string id, import_request request, const runnel::context& parent,
                        std::chrono::milliseconds limit)
     : id_(std::move(id)),
-      method_(method),
-      wanted_sheet_(std::move(sheet)),
-      file_name_(std::move(file_name)),
+      request_(std::move(request)),
       context_(runnel::with_timeout(parent, limit)) {}
 
 void import_job::cancel(stop_reason reason) {
@@ -131,10 +105,9 @@ std::optional<import_registry::place> import_registry::take_place() {
     return place(places_);
 }
 
-std::shared_ptr<import_job> import_registry::add(import_method method, std::string sheet,
-                                                 std::string file_name) {
-    auto job = std::make_shared<import_job>(random_id(), method, std::move(sheet),
-                                            std::move(file_name), parent_, options_.import_time);
+std::shared_ptr<import_job> import_registry::add(import_request request) {
+    auto job = std::make_shared<import_job>(random_id(), std::move(request), parent_,
+                                            options_.import_time);
     const std::lock_guard guard(lock_);
     jobs_.emplace(job->id(), job);
     return job;
@@ -176,12 +149,14 @@ void import_registry::run(import_job& job, const spool_file& upload) {
     }
     const import_stats& stats = status.progress.stats;
     if (status.state != import_state::finished) {
-        status.message += fmt::format("; {} row{} committed", stats.success_count,
-                                      stats.success_count == 1 ? " is" : "s are");
+        status.message += job.request().dry_run
+                              ? std::string("; nothing is stored by a dry run")
+                              : fmt::format("; {} row{} committed", stats.success_count,
+                                            stats.success_count == 1 ? " is" : "s are");
     }
     options_.log(fmt::format("import {} ({}): {} rows, {} imported, {} rejected, {}{}{}", job.id(),
-                             method_name(job.method()), stats.total_records(), stats.success_count,
-                             stats.error_count, duration_text(stats.duration),
+                             method_name(job.request().method), stats.total_records(),
+                             stats.success_count, stats.error_count, duration_text(stats.duration),
                              status.message.empty() ? "" : ": ", status.message));
     retire(job);
     job.status_.set(std::move(status));
@@ -189,17 +164,20 @@ void import_registry::run(import_job& job, const spool_file& upload) {
 
 import_status import_registry::perform(import_job& job, const spool_file& upload) {
     import_options options = options_.import;
-    options.method = job.method();
-    if (!job.wanted_sheet().empty()) options.sheet = job.wanted_sheet();
+    options.method = job.request().method;
+    options.all_or_nothing = options.all_or_nothing || job.request().all_or_nothing;
+    options.limits.spool = options_.spool;
+    if (!job.request().sheet.empty()) options.sheet = job.request().sheet;
     options.on_progress = [&job](const import_progress& now) {
         job.status_.update([&](import_status& status) { status.progress = now; });
     };
 
     importer work(job.context_, upload.path(), std::move(options));
     job.status_.update([&](import_status& status) { status.sheet = work.sheet_name(); });
-    const auto db = open_(job.context_);
+    const std::unique_ptr<store> db =
+        job.request().dry_run ? std::make_unique<dry_store>() : open_(job.context_);
     auto errors = std::make_shared<spool_file>(options_.spool);
-    bounded_csv rejected(errors->path(), options_.errors_bytes);
+    rejected_csv rejected(errors->path(), options_.errors_bytes);
     const import_report report = work.run(job.context_, *db, &rejected);
     {
         const std::lock_guard guard(job.lock_);
@@ -208,6 +186,7 @@ import_status import_registry::perform(import_job& job, const spool_file& upload
 
     import_status status;
     status.progress.stats = report.stats;
+    status.progress.stats.dry_run = job.request().dry_run;
     status.progress.fraction =
         report.ending == import_ending::finished ? 1 : job.status().progress.fraction;
     status.sheet = work.sheet_name();
@@ -224,7 +203,13 @@ import_status import_registry::perform(import_job& job, const spool_file& upload
         case import_ending::canceled:
             status.state = import_state::canceled;
             break;
-        case import_ending::refused:  // not asked for here
+        case import_ending::refused:
+            status.state = import_state::failed;
+            status.fault = import_fault::refused;
+            status.message =
+                fmt::format("the database refused {} row{}, and it was to be all or nothing",
+                            report.refused_count, report.refused_count == 1 ? "" : "s");
+            break;
         case import_ending::failed:
             status.state = import_state::failed;
             explain(report.failure, status);

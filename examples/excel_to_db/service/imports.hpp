@@ -30,7 +30,7 @@ enum class import_state {
 };
 
 /// Whose fault it is that an import did not finish.
-enum class import_fault { none, workbook, too_large, too_many_errors, database, service };
+enum class import_fault { none, workbook, too_large, too_many_errors, refused, database, service };
 
 /// Why an import was told to stop.
 enum class stop_reason { none, client_gone, asked, too_long, shutting_down };
@@ -51,17 +51,23 @@ struct import_status {
     bool has_ended() const { return state != import_state::importing; }
 };
 
+/// What a client asks for.
+struct import_request {
+    import_method method = import_method::batch;
+    std::string sheet;     // empty: as the service is told
+    bool dry_run = false;  // store nothing
+    bool all_or_nothing = false;
+    std::string file_name;  // the client's name of the workbook: a label
+};
+
 /// One import. Any goroutine may use it.
 class import_job {
 public:
-    import_job(std::string id, import_method method, std::string sheet, std::string file_name,
-               const runnel::context& parent, std::chrono::milliseconds limit);
+    import_job(std::string id, import_request request, const runnel::context& parent,
+               std::chrono::milliseconds limit);
 
     const std::string& id() const { return id_; }
-    import_method method() const { return method_; }
-    const std::string& wanted_sheet() const { return wanted_sheet_; }
-    /// The client's name of the workbook: a label.
-    const std::string& file_name() const { return file_name_; }
+    const import_request& request() const { return request_; }
 
     import_status status() const { return status_.get(); }
     runnel::watch<import_status>::watcher subscribe() const { return status_.subscribe(); }
@@ -78,9 +84,7 @@ private:
     stop_reason why_stopped() const;
 
     const std::string id_;
-    const import_method method_;
-    const std::string wanted_sheet_;
-    const std::string file_name_;
+    const import_request request_;
     const runnel::cancel_context context_;
     std::atomic<stop_reason> reason_{stop_reason::none};
     runnel::watch<import_status> status_{import_status{}};
@@ -91,7 +95,7 @@ private:
 /// Starts imports, knows them by id, and forgets the oldest that have ended.
 class import_registry {
 public:
-    /// The right to upload and import, of which there are so many. Given back by the destructor.
+    /// The right to import, of which there are so many. Given back by the destructor.
     class place {
     public:
         explicit place(runnel::semaphore& of) : of_(&of) {}
@@ -111,7 +115,7 @@ public:
     /// Nothing if all places are taken.
     std::optional<place> take_place();
 
-    std::shared_ptr<import_job> add(import_method method, std::string sheet, std::string file_name);
+    std::shared_ptr<import_job> add(import_request request);
     std::shared_ptr<import_job> find(const std::string& id) const;
 
     /// Imports the workbook that was uploaded. Returns when the job has ended; does not throw.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <runnel/context.hpp>
 #include <string>
+#include <vector>
 
 #include "import/importer.hpp"
 #include "service/http.hpp"
@@ -22,6 +23,8 @@ using store_opener = std::function<std::unique_ptr<store>(const runnel::context&
 
 struct service_options {
     std::string address = "127.0.0.1:8080";
+    std::vector<std::string>
+        host_names;  // by which browsers may call it, beside addresses and localhost
     import_options import = [] {
         import_options options;
         options.limits.inflated_bytes = std::uint64_t{2} << 30;
@@ -29,14 +32,16 @@ struct service_options {
     }();
 
     std::size_t max_connections = 256;
-    std::size_t max_imports = 4;  // from the beginning of their uploads on
+    std::size_t max_uploads = 16;
+    std::size_t max_imports = 4;     // once their files are there
+    std::size_t max_per_client = 8;  // uploads and imports of one address; 0: no limit
     std::uint64_t max_upload = std::uint64_t{256} << 20;
     http_limits http;
     std::chrono::milliseconds import_time{3'600'000};
 
     std::size_t kept_imports = 64;                         // that have ended
     std::uint64_t errors_bytes = std::uint64_t{16} << 20;  // of one import's rejected rows
-    std::filesystem::path spool = std::filesystem::temp_directory_path();
+    std::filesystem::path spool;                           // empty: the temporary folder
 
     std::chrono::milliseconds ping_time{2'000};
     std::chrono::milliseconds heartbeat{15'000};

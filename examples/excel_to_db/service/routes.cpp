@@ -4,7 +4,9 @@
 //   Map   1. choosing   2. health   3. uploads   4. an import by its id
 #include "service/routes.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -76,9 +78,9 @@ json status_json(const import_job& job, const import_status& status) {
     const import_stats& stats = status.progress.stats;
     json object = {
         {"id", job.id()},
-        {"file", job.file_name()},
+        {"file", job.request().file_name},
         {"sheet", status.sheet},
-        {"method", method_name(job.method())},
+        {"method", method_name(job.request().method)},
         {"state", state_name(status.state)},
         {"progress", status.progress.fraction},
         {"stats", stats_json(stats)},
@@ -115,6 +117,7 @@ unsigned http_status(const import_status& status) {
         case import_fault::too_large:
             return 413;
         case import_fault::too_many_errors:
+        case import_fault::refused:
             return 422;
         case import_fault::database:
         case import_fault::service:
@@ -131,7 +134,7 @@ http_response import_response(const import_job& job, const import_status& status
     } else {
         object["error"] = status.message;
     }
-    object["method"] = method_name(job.method());
+    object["method"] = method_name(job.request().method);
     object["stats"] = stats_json(status.progress.stats);
     object["id"] = job.id();
     add_counts(object, status);
@@ -147,6 +150,11 @@ std::string query_value(const http_request& request, const std::string& name) {
     return found == request.query.end() ? std::string() : found->second;
 }
 
+bool query_flag(const http_request& request, const std::string& name) {
+    const std::string value = query_value(request, name);
+    return !value.empty() && value != "0" && value != "false";
+}
+
 bool is_read(const http_request& request) {
     return request.method == "GET" || request.method == "HEAD";
 }
@@ -157,14 +165,13 @@ void allow(http_connection& connection, std::string_view methods) {
     connection.respond(response);
 }
 
-// A page of somebody else's must not import or cancel by the browser of one who may.
-void require_same_origin(const http_request& request) {
-    const std::string origin = request.field("origin");
-    if (origin.empty()) return;
-    const auto scheme_end = origin.find("://");
-    if (scheme_end == std::string::npos || origin.substr(scheme_end + 3) != request.field("host")) {
-        throw http_error(403, "requests from other sites' pages are refused");
-    }
+// Whether no name server can make it lead here but this machine's own.
+bool is_fixed_name(std::string_view name) {
+    in6_addr address;
+    const bool bracketed = name.starts_with('[') && name.ends_with(']');
+    const std::string plain(bracketed ? name.substr(1, name.size() - 2) : name);
+    return plain == "localhost" ||
+           ::inet_pton(bracketed ? AF_INET6 : AF_INET, plain.c_str(), &address) == 1;
 }
 
 }  // namespace
@@ -177,7 +184,31 @@ routes::routes(const service_options& options, import_registry& imports, store& 
       imports_(imports),
       db_(db),
       stopping_(std::move(stopping)),
-      background_(background) {}
+      background_(background),
+      upload_places_(static_cast<std::ptrdiff_t>(options.max_uploads)),
+      clients_(options.max_per_client) {}
+
+// A page of somebody else's must not import or cancel by the browser of one who may. That its origin is the host it asks is
+// not enough: whoever owns a name can have it lead to this machine once the page is there. An address leads where it says.
+void routes::require_same_origin(const http_request& request) const {
+    const std::string origin = request.field("origin");
+    if (origin.empty()) return;
+    const std::string host = request.field("host");
+    const auto scheme_end = origin.find("://");
+    if (scheme_end == std::string::npos || origin.substr(scheme_end + 3) != host) {
+        throw http_error(403, "requests from other sites' pages are refused");
+    }
+    const std::string name =
+        host.substr(0, host.starts_with('[') ? host.find(']') + 1 : host.find(':'));
+    const auto& names = options_.host_names;
+    if (options_.address.starts_with("unix:") || is_fixed_name(name) ||
+        std::find(names.begin(), names.end(), name) != names.end()) {
+        return;
+    }
+    throw http_error(403, fmt::format("the service is not called \"{}\": --host-name tells it that "
+                                      "it is",
+                                      name));
+}
 
 void routes::answer(http_connection& connection) {
     const http_request& request = connection.request();
@@ -261,6 +292,8 @@ struct uploaded_file {
     std::string name;
 };
 
+http_error too_many_imports() { return {503, "too many imports are under way"}; }
+
 // The first part named `file`; others are passed over.
 uploaded_file receive_file(http_connection& connection, const service_options& options) {
     const auto boundary = multipart_boundary(connection.request().field("content-type"));
@@ -312,20 +345,30 @@ void routes::upload(http_connection& connection) {
     const std::string name = query_value(request, "method");
     const auto method = name.empty() ? options_.import.method : find_method(name);
     if (!method) throw http_error(400, fmt::format("Invalid method. Use: {}", method_names()));
-    const std::string async = query_value(request, "async");
     if (stopping_.err()) throw http_error(503, "the service is shutting down");
-    auto place = imports_.take_place();
-    if (!place) throw http_error(503, "too many imports are under way");
+    auto client = clients_.take(connection.peer());
+    if (!client) throw http_error(429, "this client has too many uploads and imports under way");
+    if (imports_.under_way() >= options_.max_imports) throw too_many_imports();
 
-    // 2. The file, which must come whole: nothing can be read from the beginning of a zip.
-    uploaded_file workbook = receive_file(connection, options_);
-    const auto job = imports_.add(*method, query_value(request, "sheet"), workbook.name);
+    // 2. The file, which must come whole: nothing can be read from the beginning of a zip. Whoever sends it slowly takes
+    //    no place from those who import.
+    uploaded_file workbook = [&] {
+        if (!upload_places_.try_acquire()) throw http_error(503, "too many uploads are under way");
+        const import_registry::place upload_place(upload_places_);
+        return receive_file(connection, options_);
+    }();
+    auto place = imports_.take_place();
+    if (!place) throw too_many_imports();
+    const auto job = imports_.add({.method = *method,
+                                   .sheet = query_value(request, "sheet"),
+                                   .dry_run = query_flag(request, "dry_run"),
+                                   .all_or_nothing = query_flag(request, "all_or_nothing"),
+                                   .file_name = workbook.name});
 
     // 3. Import it, for the client who waits, or behind its back.
-    if (!async.empty() && async != "0") {
-        background_.go([this, job, place = std::move(place), file = std::move(workbook.file)] {
-            imports_.run(*job, file);
-        });
+    if (query_flag(request, "async")) {
+        background_.go([this, job, client = std::move(client), place = std::move(place),
+                        file = std::move(workbook.file)] { imports_.run(*job, file); });
         http_response response = json_response(
             202,
             {{"message", "Import started"}, {"method", method_name(*method)}, {"id", job->id()}});
@@ -338,6 +381,7 @@ void routes::upload(http_connection& connection) {
         imports_.run(*job, file);
     }
     place.reset();  // before the answer, after which the client may come with the next one
+    client.reset();
     const import_status status = job->status();
     if (status.stopped == stop_reason::client_gone) throw connection_lost();
     connection.respond(import_response(*job, status));
@@ -381,6 +425,7 @@ void routes::send_events(http_connection& connection, const import_job& job) con
     http_response head;
     head.content_type = "text/event-stream";
     connection.begin(head, std::nullopt);
+    if (connection.request().method == "HEAD") return;
     connection.write("retry: 2000\n\n");
 
     const runnel::cancel_context gone = runnel::with_cancel(runnel::background());

@@ -3,7 +3,8 @@
 //
 //   GET    /                        the page, with /page.css and /page.js
 //   GET    /health                  whether the database answers
-//   POST   /upload?method=…         imports the workbook in the form's field `file`; ?sheet=… ?async=1
+//   POST   /upload?method=…         imports the workbook in the form's field `file`; ?sheet=… ?async=1 ?dry_run=1
+//                                   ?all_or_nothing=1
 //   GET    /imports/{id}            how far it is, or what became of it
 //   DELETE /imports/{id}            cancels it
 //   GET    /imports/{id}/events     the same as server-sent events
@@ -16,6 +17,7 @@
 #include <runnel/wait_group.hpp>
 #include <string>
 
+#include "service/client_limit.hpp"
 #include "service/http.hpp"
 #include "service/imports.hpp"
 #include "service/options.hpp"
@@ -34,6 +36,7 @@ public:
     void answer(http_connection& connection);
 
 private:
+    void require_same_origin(const http_request& request) const;
     void check_health(http_connection& connection);
     void upload(http_connection& connection);
     void show(http_connection& connection, const import_job& job) const;
@@ -46,6 +49,8 @@ private:
     store& db_;
     const runnel::context stopping_;
     runnel::wait_group& background_;
+    runnel::semaphore upload_places_;
+    client_limit clients_;
     runnel::semaphore ping_places_{16};
     runnel::singleflight<std::string, std::string> pings_;
     const page page_;

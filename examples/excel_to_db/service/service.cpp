@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <filesystem>
 #include <mutex>
 #include <runnel/select.hpp>
 #include <string_view>
@@ -32,6 +33,16 @@ constexpr std::string_view too_many_connections =
     "Connection: close\r\n"
     "\r\n"
     "{\"error\": \"too many connections, sorry\"}";
+
+service_options with_spool(service_options options) {
+    if (!options.spool.empty()) return options;
+    std::error_code error;
+    options.spool = std::filesystem::temp_directory_path(error);
+    if (error) {
+        throw std::system_error(error, "the temporary folder, which --spool may take the place of");
+    }
+    return options;
+}
 
 }  // namespace
 
@@ -59,7 +70,7 @@ private:
 };
 
 service::service(service_options options, store_opener open)
-    : options_(std::move(options)),
+    : options_(with_spool(std::move(options))),
       working_(runnel::with_cancel(runnel::background())),
       imports_(options_, open, working_),
       db_(open(working_)),
