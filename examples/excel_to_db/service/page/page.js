@@ -4,8 +4,9 @@
 
 const element = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat('en');
-const runs = new Map();  // by method: the last import that was finished
-let present = null;      // {id} or {request}: what Cancel is about
+const runs = new Map();    // by workbook, then by method: the last import that was finished
+const patience = 15_000;   // milliseconds for a service that has gone to come back
+let present = null;        // {id, giveUp} or {request}: what Cancel is about
 
 // ---- 1. choosing ----
 
@@ -78,10 +79,11 @@ function showResult(status) {
     element('result').hidden = false;
 }
 
-function showComparison() {
+// Of one workbook: another one's times say nothing of a method.
+function showComparison(byMethod) {
     const rate = (run) => run.stats.total_records / run.seconds;
-    const all = [...runs.values()];
-    const baseline = runs.get('sequential') ??
+    const all = [...byMethod.values()];
+    const baseline = byMethod.get('sequential') ??
         all.reduce((slowest, run) => rate(run) < rate(slowest) ? run : slowest);
     const speedUp = (run) => rate(run) / rate(baseline);
     const most = Math.max(...all.map(speedUp));
@@ -96,11 +98,13 @@ function showComparison() {
         row.insertCell().append(bar);  // the figure beside it says the same
         return row;
     }));
-    element('baseline').textContent = `1.0x is ${baseline.method}.`;
+    element('baseline').textContent = `1.0x is ${baseline.method}, all with ${baseline.file}.`;
     element('comparison').hidden = false;
 }
 
 // ---- 3. importing ----
+
+const gone = 'the service cannot be reached any more: what has become of the import is not known';
 
 // XMLHttpRequest, since fetch() does not tell how much has been sent.
 function upload(file, method) {
@@ -137,16 +141,29 @@ function upload(file, method) {
 function follow(id) {
     return new Promise((resolve, reject) => {
         const events = new EventSource(`/imports/${id}/events`);
-        present = {id};
+        let waiting = null;  // for a connection that has broken
+        const giveUp = (why) => {
+            clearTimeout(waiting);
+            events.close();
+            reject(new Error(why));
+        };
+        present = {id, giveUp};
+        events.onopen = () => {
+            clearTimeout(waiting);
+            waiting = null;
+        };
         events.addEventListener('progress', (event) => showProgress(JSON.parse(event.data)));
         events.addEventListener('end', (event) => {
             events.close();
             resolve(JSON.parse(event.data));
         });
         events.onerror = () => {
-            // After a broken connection the browser tries again by itself.
             if (events.readyState === EventSource.CLOSED) {
-                reject(new Error('the service no longer tells how far the import is'));
+                giveUp('the service no longer tells how far the import is');
+            } else {
+                // The browser tries again by itself, for ever.
+                say('The connection to the service is lost; trying again');
+                waiting ??= setTimeout(() => giveUp(gone), patience);
             }
         };
     });
@@ -167,8 +184,10 @@ element('form').addEventListener('submit', async (event) => {
         if (status.state === 'finished') {
             element('bar').value = 1;
             say(`Imported ${numbers.format(status.stats.success_count)} rows of ${status.file}`);
-            runs.set(status.method, status);
-            showComparison();
+            const workbook = `${file.name} ${file.size} ${file.lastModified}`;
+            if (!runs.has(workbook)) runs.set(workbook, new Map());
+            runs.get(workbook).set(status.method, status);
+            showComparison(runs.get(workbook));
         } else {
             say(status.error, true);
         }
@@ -179,7 +198,13 @@ element('form').addEventListener('submit', async (event) => {
     showBusy(false);
 });
 
-element('cancel').addEventListener('click', () => {
+element('cancel').addEventListener('click', async () => {
     if (present?.request) present.request.abort();
-    if (present?.id) fetch(`/imports/${present.id}`, {method: 'DELETE'});
+    if (!present?.id) return;
+    const {id, giveUp} = present;
+    try {
+        await fetch(`/imports/${id}`, {method: 'DELETE'});  // its end comes as an event
+    } catch {
+        giveUp(gone);
+    }
 });
