@@ -296,8 +296,11 @@ std::vector<xls_cell> xls_records::cells(const xls_sheet_entry& sheet) const {
         }
     });
     for (const auto& [row, column] : blank_ends) found.push_back({row, column});
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-        return std::tie(a.row, a.column) < std::tie(b.row, b.column);
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        const auto order = [](const xls_cell& cell) {
+            return std::tuple(cell.row, cell.column, cell.kind == cell_kind::empty);
+        };
+        return order(a) < order(b);
     });
     return found;
 }
