@@ -345,6 +345,26 @@ TEST_CASE("what an .xls claims is bounded before libfreexl believes it") {
     CHECK(f.fault(late) == "has a date that is none");
 }
 
+TEST_CASE("a text in an .xls ends with its record, whatever it claims") {
+    const fixture f;
+    const auto with_label = [](const std::string& text) {
+        xls_writer workbook;
+        xls_sheet_writer& sheet = workbook.add_sheet("Data");
+        sheet.record(0x0204, std::string(6, '\0') + text);
+        sheet.claim_size(1, 1);
+        return workbook;
+    };
+    using namespace std::string_literals;
+    CHECK(texts(f.read(with_label("\x02\0\0ab"s)).at(0)) == "ab");
+    const std::string damaged = "is damaged: a text is longer than its record";
+    CHECK(f.fault(with_label("\x03\0\0ab"s)) == damaged);
+    CHECK(f.fault(with_label("\x02\0\x01"s + "ab"s)) == damaged);  // of two bytes each
+    CHECK(f.fault(with_label("\x79\x79\x79yyy"s)) == damaged);
+    xls_writer mixed;
+    mixed.add_sheet("Data").record(0x0809, std::string("\0\5\x10\0", 4));
+    CHECK(f.fault(mixed) == "is damaged: its sheets are of several versions of Excel");
+}
+
 TEST_CASE("flipped bits in an .xls end in rows or in a sentence") {
     const fixture f;
     xls_writer workbook = plain_workbook(200);

@@ -31,8 +31,10 @@ constexpr std::uint64_t many_numbers = 0x00BD;
 constexpr std::uint64_t many_blanks = 0x00BE;
 constexpr std::uint64_t cell_format = 0x00E0;
 constexpr std::uint64_t dimension = 0x0200;
+constexpr std::uint64_t rich_label = 0x00D6;
 constexpr std::uint64_t blank = 0x0201;
 constexpr std::uint64_t number = 0x0203;
+constexpr std::uint64_t label = 0x0204;
 constexpr std::uint64_t bool_or_error = 0x0205;
 constexpr std::uint64_t string = 0x0207;
 constexpr std::uint64_t short_number = 0x027E;
@@ -41,9 +43,9 @@ constexpr std::uint64_t begin = 0x0809;
 
 bool is_formula(std::uint64_t t) { return t == 0x0006 || t == 0x0206 || t == 0x0406; }
 bool is_cell(std::uint64_t t) {
-    // LABEL, RSTRING and LABELSST are those that are not named above.
+    // The last one is a shared text.
     return t == many_numbers || t == many_blanks || t == blank || t == number ||
-           t == bool_or_error || t == short_number || t == 0x0204 || t == 0x00D6 || t == 0x00FD;
+           t == bool_or_error || t == short_number || t == label || t == rich_label || t == 0x00FD;
 }
 }  // namespace type
 
@@ -117,7 +119,9 @@ std::optional<std::string> unicode_at(std::string_view body, std::size_t at, std
 xls_records::xls_records(std::string stream, const workbook_limits& limits)
     : stream_(std::move(stream)) {
     read_globals(limits.sheets_and_parts);
-    if (!protected_) check_costs(limits);
+    if (protected_) return;
+    check_texts();
+    check_costs(limits);
 }
 
 xls_records::record xls_records::next_record(std::uint64_t& at) const {
@@ -255,6 +259,54 @@ void xls_records::check_costs(const workbook_limits& limits) const {
     if (cells > limits.xls_cells) {
         throw workbook_too_large(
             fmt::format("claims to have more than {} cells", limits.xls_cells));
+    }
+}
+
+// libfreexl copies as many characters as a record says that it has, whether they are there or not; it goes along all
+// records of the stream, and takes each substream for what its own beginning says.
+void xls_records::check_texts() const {
+    for (std::uint64_t at = 0; stream_.size() - at >= 4;) {
+        const std::uint64_t size = number_at<2>(stream_, static_cast<std::size_t>(at) + 2);
+        if (size > stream_.size() - at - 4) return;  // it ends here
+        check_text(next_record(at));
+    }
+}
+
+void xls_records::check_text(const record& each) const {
+    std::size_t length_at = 0;
+    std::size_t length_size = 2;
+    switch (each.type) {
+        case type::begin:
+            if ((number_at<2>(each.body, 0) == 0x0600) != newest_) {
+                throw workbook_error("is damaged: its sheets are of several versions of Excel");
+            }
+            return;
+        case type::label:
+        case type::rich_label:
+            length_at = 6;
+            break;
+        case type::format:
+            length_at = 2;
+            length_size = newest_ ? 2 : 1;
+            break;
+        case type::sheet:
+            length_at = 6;
+            length_size = 1;
+            break;
+        default:
+            return;
+    }
+    std::uint64_t size =
+        length_size == 2 ? number_at<2>(each.body, length_at) : number_at<1>(each.body, length_at);
+    std::uint64_t before = length_at + length_size;
+    if (newest_) {
+        const std::uint64_t flags = number_at<1>(each.body, length_at + length_size);
+        if ((flags & 1) != 0) size *= 2;
+        // Runs of letters and Asian pronunciation have their sizes before the text.
+        before += 1 + ((flags & 8) != 0 ? 2U : 0U) + ((flags & 4) != 0 ? 4U : 0U);
+    }
+    if (before + size > each.body.size()) {
+        throw workbook_error("is damaged: a text is longer than its record");
     }
 }
 

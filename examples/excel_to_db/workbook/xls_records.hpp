@@ -60,6 +60,8 @@ private:
     void read_globals(std::size_t max_sheets);
     void read_format(std::string_view body);
     void check_costs(const workbook_limits& limits) const;
+    void check_texts() const;
+    void check_text(const record& each) const;
     void check_date(std::uint64_t format, double value) const;
     number_look look(std::uint64_t cell_format) const;
     xls_cell formula(std::string_view body) const;

@@ -67,6 +67,10 @@ std::string read_whole(const std::filesystem::path& file, std::uint64_t limit) {
 // An .xlsx with a password is an OLE2 file, too.
 xls_records read_records(const std::filesystem::path& file, const workbook_limits& limits) {
     const ole_file container(read_whole(file, limits.xls_bytes));
+    // Of two, one for Excel 5 and one for Excel 97, the second is read; which one libfreexl reads is its affair.
+    if (container.contains("Workbook") && container.contains("Book")) {
+        static_cast<void>(xls_records(container.read("Book"), limits));
+    }
     for (const char* name : {"Workbook", "Book"}) {
         if (container.contains(name)) return {container.read(name), limits};
     }
