@@ -210,6 +210,8 @@ std::string_view trimmed(std::string_view text) {
 
 bool is_blank(std::string_view text) {
     while (!text.empty()) {
+        // Nearly always the first character is a letter or a digit, and that is all there is to see.
+        if (const char first = text.front(); first > ' ' && first <= '~') return false;
         const auto known = std::find_if(blanks.begin(), blanks.end(),
                                         [&](std::string_view b) { return text.starts_with(b); });
         if (known == blanks.end()) return false;
