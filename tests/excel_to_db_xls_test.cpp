@@ -314,6 +314,10 @@ TEST_CASE("what an .xls claims is bounded before libfreexl believes it") {
     sheet.claim_size(65'536, 256);
     CHECK(f.fault(vast) == "claims to have more than 8000000 cells");
 
+    xls_writer empty;
+    empty.add_sheet("Data").record(0x0200, std::string("\0\0\0\0\0\0\xFF\xFF\0\0\0\0\0\0", 14));
+    CHECK(f.fault(empty) == "is damaged: it claims more rows than there can be");
+
     xls_writer again;
     xls_sheet_writer& often = again.add_sheet("Data");
     often.text(0, 0, u"x");

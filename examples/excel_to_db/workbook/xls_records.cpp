@@ -49,6 +49,8 @@ bool is_cell(std::uint64_t t) {
 }
 }  // namespace type
 
+constexpr std::uint64_t most_rows = 65'536;  // that a cell can name
+
 std::string_view error_text(std::uint64_t code) {
     switch (code) {
         case 0x00:
@@ -226,6 +228,10 @@ void xls_records::check_costs(const workbook_limits& limits) const {
         std::uint64_t columns = 0;
         end = each_record(sheet, [&](const record& each) {
             if (each.type == type::dimension) {
+                // Rows without columns are no cells, and yet each of them is gone through.
+                if (newest_ && number_at<4>(each.body, 4) > most_rows) {
+                    throw workbook_error("is damaged: it claims more rows than there can be");
+                }
                 cells += newest_ ? number_at<4>(each.body, 4) * number_at<2>(each.body, 10)
                                  : number_at<2>(each.body, 2) * number_at<2>(each.body, 6);
             } else if (type::is_cell(each.type) || type::is_formula(each.type)) {
