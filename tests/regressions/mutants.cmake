@@ -360,5 +360,5 @@ regression_mutant(ours overslept faults_windows_test detail/monitor.hpp
     "s_.unkept()) {")
 regression_mutant(ours thread_waits_unkept blocking_test detail/descriptor.hpp
     "a thread waits for I/O, and the only worker, inside blocking(), does not come by any more"
-    "        this_scheduler().see_to_keeper_if_all_left();"
+    "        default_scheduler().see_to_keeper_if_all_left();"
     "")

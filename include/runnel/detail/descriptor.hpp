@@ -215,7 +215,7 @@ inline wait_outcome wait_for_event(descriptor& d, direction which, std::uint32_t
     const counted_waiter counted;
     // [KP-1] A goroutine's worker comes to its loop; all others may be in blocking() while a thread waits.
     if (RUNNEL_UNLIKELY(current_worker() == nullptr) && the_poller.opened()) {
-        this_scheduler().see_to_keeper_if_all_left();
+        default_scheduler().see_to_keeper_if_all_left();
     }
     wait_lock guard(d.lock, limit.done);
     // relaxed: written under the lock
