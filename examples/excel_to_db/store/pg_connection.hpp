@@ -135,6 +135,10 @@ public:
     ~pg_connection();
 
     const std::string& label() const { return label_; }
+
+    /// What tells one life of the server from the next, for those who want to know; empty until they have asked.
+    std::string server;
+
     bool is_well() const;
 
     // ---- one statement: to its end, and throws `pg_failure` for the server's no ----

@@ -81,14 +81,13 @@ std::unique_ptr<pg_connection> pg_pool::connect_patiently(const runnel::context&
     }
 }
 
-pg_time pg_pool::take_moments(std::size_t n) {
-    const auto count = static_cast<pg_time>(n);
+pg_time pg_pool::new_moment() {
     pg_time last = last_moment_.load();
-    pg_time first = 0;
+    pg_time next = 0;
     do {
-        first = std::max(pg_now(), last + 1);
-    } while (!last_moment_.compare_exchange_weak(last, first + count - 1));
-    return first;
+        next = std::max(pg_now(), last + 1);
+    } while (!last_moment_.compare_exchange_weak(last, next));
+    return next;
 }
 
 pg_pool::lease::lease(pg_pool& pool, runnel::context ctx, bool patiently, place held)

@@ -51,8 +51,8 @@ public:
 
     std::size_t size() const { return most_; }
 
-    /// `n` moments that this pool gives to nobody else; returns the first.
-    pg_time take_moments(std::size_t n);
+    /// A moment that this pool gives to nobody else.
+    pg_time new_moment();
 
     static constexpr std::chrono::seconds patience{30};
 

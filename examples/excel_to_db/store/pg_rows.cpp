@@ -19,6 +19,7 @@ constexpr std::size_t half_window = 128;
 // Names of prepared statements.
 constexpr const char* one_row = "one_row";
 constexpr const char* some_rows = "some_rows";
+constexpr const char* check_table = "check_table";
 
 // Parameter 1 is the time; the fields follow.
 constexpr std::string_view insert_row_sql =
@@ -37,14 +38,23 @@ constexpr std::string_view copy_sql =
     "COPY businesses (name, category, phone, email, address, city, country, website, description,"
     " created_at, updated_at) FROM STDIN (FORMAT binary)";
 
-// A trigger or a rule can let a row vanish without a failure. Of a table that has none, rows may be committed before
-// their answers are read; behind them, this fails for any other, and the commit with it. Nobody can make a trigger
-// meanwhile, since the rows have locked the table. Under a stricter isolation one that was made just before that would
-// not be seen.
-constexpr const char* none_vanishes_sql =
-    "SELECT 1 / (current_setting('transaction_isolation') = 'read committed' AND"
-    " EXISTS (SELECT FROM pg_class WHERE oid = 'businesses'::regclass AND relkind = 'r' AND"
-    " NOT relhastriggers AND NOT relhasrules))::int";
+// A trigger or a rule can let a row vanish without a failure, or change it; but for those that the server has made of a
+// constraint. Under a stricter isolation one that was made just before the rows came would not be seen.
+constexpr std::string_view is_plain_sql =
+    "(current_setting('transaction_isolation') = 'read committed' AND"
+    " EXISTS (SELECT FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+    " WHERE c.oid = 'businesses'::regclass AND relkind = 'r' AND NOT relhasrules AND NOT EXISTS"
+    " (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT (tgisinternal AND tgconstraint <> 0))"
+    " AND attname = 'created_at' AND atttypid = 'timestamptz'::regtype AND atttypmod = -1))";
+
+// Rows of a plain table may be committed before their answers are read. Behind them, this fails for any other, and the
+// commit with it. Nobody can make a trigger meanwhile, since the rows have locked the table.
+std::string fail_unless_plain_sql() { return fmt::format("SELECT 1 / {}::int", is_plain_sql); }
+
+// The processes that the server has had since it was started, and that no crash of it leaves alive. A transaction that
+// has not reached the disk is forgotten in a crash, and another gets its id.
+constexpr std::string_view server_processes =
+    "ARRAY(SELECT pid FROM pg_stat_activity WHERE usesysid IS NULL AND datid IS NULL)";
 
 // Of the stored rows with this key the oldest is meant. The answer is its id, or nothing.
 constexpr std::string_view stored_sql =
@@ -123,6 +133,19 @@ void expect_done(const pg_answer& answer, std::string_view sql) {
     }
 }
 
+// ---- the transaction's id ----
+
+std::string id_sql(const pg_connection& connection) {
+    if (!connection.server.empty()) return "SELECT txid_current()";
+    return fmt::format("SELECT txid_current(), {}", server_processes);
+}
+
+void note_id(const pg_answer& answer, pg_connection& connection, pg_trace& trace) {
+    if (connection.server.empty()) connection.server = PQgetvalue(answer.get(), 0, 1);
+    trace.id = PQgetvalue(answer.get(), 0, 0);
+    trace.server = connection.server;
+}
+
 // ---- COPY ----
 
 class copy_writer {
@@ -176,18 +199,6 @@ std::vector<pg_answer> send_copy(pg_connection& connection, const std::string& s
 
 // ---- 1. one row ----
 
-refusal insert_one_row(pg_connection& connection, const business& row, pg_time now) {
-    if (connection.has_prepared(one_row)) {
-        const auto answer = connection.execute_prepared(one_row, row_parameters(row, now));
-        return stored(answer.get(), 1);
-    }
-    // Not prepared yet: that is done on the way.
-    const sent_rows sent = send_rows(connection, conflict_rule::none, {&row, 1}, 1, now,
-                                     whole_transaction(conflict_rule::none), keeping::in_any_case);
-    if (sent.failed) throw pg_failure(*sent.failed);
-    return sent.refused();
-}
-
 refusal insert_in_savepoint(pg_connection& connection, conflict_rule rule, const business& row,
                             pg_time now) {
     const pg_parameters parameters = row_parameters(row, now);
@@ -215,9 +226,15 @@ refusal insert_in_savepoint(pg_connection& connection, conflict_rule rule, const
 // ---- 2. many ----
 
 pg_bracket whole_transaction(conflict_rule rule) {
-    pg_bracket bracket{{"BEGIN"}, "COMMIT", "ROLLBACK"};
+    pg_bracket bracket{{"BEGIN"}, "COMMIT", "ROLLBACK", /*is_transaction=*/true};
     if (rule != conflict_rule::none) bracket.open.push_back(one_at_a_time);
     return bracket;
+}
+
+void begin_traced(pg_connection& connection, conflict_rule rule, pg_trace& trace) {
+    const std::string sql =
+        fmt::format("{}; {}", fmt::join(whole_transaction(rule).open, "; "), id_sql(connection));
+    note_id(connection.execute(sql.c_str()), connection, trace);
 }
 
 refusal sent_rows::refused() const {
@@ -226,12 +243,19 @@ refusal sent_rows::refused() const {
     return found == answers.end() ? std::nullopt : *found;
 }
 
-sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<const business> rows,
-                    std::size_t step, pg_time now, const pg_bracket& bracket, keeping when) {
+namespace {
+
+sent_rows send_and_keep(pg_connection& connection, conflict_rule rule,
+                        std::span<const business> rows, std::size_t step, pg_trace& trace,
+                        const pg_bracket& bracket, keeping when) {
+    const bool at_once = when == keeping::in_a_plain_table;
     const char* const insert = step == 1 ? one_row : some_rows;
     const auto parameters_of = [&](std::span<const business> some) {
-        return step == 1 ? row_parameters(some.front(), now) : rows_parameters(some, now);
+        return step == 1 ? row_parameters(some.front(), trace.moment)
+                         : rows_parameters(some, trace.moment);
     };
+    trace.name = rows.front().fields[name_column];
+    if (at_once && bracket.is_transaction) trace.found_by = pg_trace::means::rows;
     sent_rows result;
     std::vector<std::size_t> sizes;           // of the statements that were sent
     std::size_t ahead = bracket.open.size();  // answers before those of the rows
@@ -261,6 +285,10 @@ sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<con
                                 parameters_of(rows.first(1)));
         ++ahead;
     }
+    if (at_once && !connection.has_prepared(check_table)) {
+        connection.send_prepare(check_table, fail_unless_plain_sql(), pg_parameters());
+        ++ahead;
+    }
     while (!rows.empty() && !result.failed) {
         const auto some = rows.first(std::min(step, rows.size()));
         rows = rows.subspan(some.size());
@@ -273,12 +301,20 @@ sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<con
 
     // 2. The end, in the same breath if it depends on no answer: if a statement fails, the server passes over it.
     const char* end = bracket.keep;
-    if (when == keeping::if_all_are_stored) {
+    if (at_once) {
+        connection.send_prepared(check_table, pg_parameters());
+    } else {
+        if (bracket.is_transaction) connection.send(id_sql(connection).c_str());
         connection.request_answers();
         read_answers(sizes.size());
-        if (result.refused()) end = bracket.take_back;
-    } else if (when == keeping::unless_rows_may_vanish) {
-        connection.send(none_vanishes_sql);
+        const pg_answer id = bracket.is_transaction ? read() : nullptr;
+        if (when == keeping::if_all_are_stored && result.refused()) {
+            end = bracket.take_back;
+        } else if (id && is_good(id.get())) {
+            note_id(id, connection, trace);
+            trace.found_by = pg_trace::means::transaction_id;
+            trace.answers = result.answers;
+        }
     }
     connection.send(end);
     connection.sync();
@@ -286,14 +322,14 @@ sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<con
     // 3. What has become of it. If the connection breaks here, the end may have been reached or not: this throws, and
     // the caller has to look for the rows.
     read_answers(sizes.size());
-    if (when == keeping::unless_rows_may_vanish) {
-        const pg_answer none_vanishes = connection.answer();
-        result.may_vanish = !result.failed && !is_good(none_vanishes.get());
+    if (at_once) {
+        const pg_answer checked = connection.answer();
+        result.is_plain = result.failed || is_good(checked.get());
     }
     const pg_answer ended = connection.answer();
     connection.read_sync();
     connection.end_pipeline();
-    if (result.failed || result.may_vanish) return result;
+    if (result.failed || !result.is_plain) return result;
     if (is_good(ended.get())) {
         expect_done(ended, end);
     } else {
@@ -302,64 +338,144 @@ sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<con
     return result;
 }
 
-sent_rows send_all_rows(pg_connection& connection, conflict_rule rule,
-                        std::span<const business> rows, std::size_t step, pg_time now,
-                        const pg_bracket& bracket, bool& late) {
-    if (!late) {
+}  // namespace
+
+sent_rows send_rows(pg_connection& connection, conflict_rule rule, std::span<const business> rows,
+                    std::size_t step, pg_trace& trace, const pg_bracket& bracket, table_kind& kind,
+                    keeping late) {
+    if (kind != table_kind::other) {
         sent_rows sent =
-            send_rows(connection, rule, rows, step, now, bracket, keeping::unless_rows_may_vanish);
-        if (!sent.may_vanish) return sent;
-        late = true;
+            send_and_keep(connection, rule, rows, step, trace, bracket, keeping::in_a_plain_table);
+        kind = sent.is_plain ? table_kind::plain : table_kind::other;
+        if (sent.is_plain) return sent;
+        trace.found_by = pg_trace::means::nothing;
         connection.execute(bracket.take_back);
     }
-    return send_rows(connection, rule, rows, step, now, bracket, keeping::if_all_are_stored);
+    return send_and_keep(connection, rule, rows, step, trace, bracket, late);
 }
 
-refusal copy_rows(pg_connection& connection, std::span<const business> rows, pg_time now,
-                  const pg_bracket& bracket, bool& late) {
-    const std::string begin = fmt::format("{}; {}", fmt::join(bracket.open, "; "), copy_sql);
-    if (!late) {
+refusal send_row(pg_connection& connection, const business& row, pg_trace& trace,
+                 const pg_bracket& bracket, table_kind& kind) {
+    if (kind == table_kind::plain && connection.has_prepared(one_row)) {
+        trace.name = row.fields[name_column];
+        trace.found_by = pg_trace::means::rows_if_plain;
+        const auto answer = connection.execute_prepared(one_row, row_parameters(row, trace.moment));
+        refusal refused = stored(answer.get(), 1);
+        if (refused) kind = table_kind::other;
+        return refused;
+    }
+    const sent_rows sent =
+        send_rows(connection, conflict_rule::none, {&row, 1}, 1, trace, bracket, kind);
+    if (sent.failed) throw pg_failure(*sent.failed);
+    return sent.refused();
+}
+
+refusal copy_rows(pg_connection& connection, std::span<const business> rows, pg_trace& trace,
+                  const pg_bracket& bracket, table_kind& kind) {
+    using means = pg_trace::means;
+    std::string sql = fmt::format("{}; {}", fmt::join(bracket.open, "; "), copy_sql);
+    trace.name = rows.front().fields[name_column];
+    if (kind != table_kind::other) {
         // As in a pipeline: what follows a failure is passed over.
-        const auto answers =
-            send_copy(connection, fmt::format("{}; {}; {}", begin, none_vanishes_sql, bracket.keep),
-                      rows, now);
+        if (bracket.is_transaction) trace.found_by = means::rows;
+        const auto answers = send_copy(
+            connection, fmt::format("{}; {}; {}", sql, fail_unless_plain_sql(), bracket.keep), rows,
+            trace.moment);
         if (is_good(answers.back().get())) {
             expect_done(answers.back(), bracket.keep);
+            kind = table_kind::plain;
             return std::nullopt;
         }
-        // The second answer is that to none_vanishes_sql.
+        // The second answer is whether the table is a plain one.
         if (answers.size() != 2) throw pg_failure(answers.back().get());
-        late = true;
+        kind = table_kind::other;
+        trace.found_by = means::nothing;
         connection.execute(bracket.take_back);
     }
-    const auto answers = send_copy(connection, begin, rows, now);
+    if (bracket.is_transaction) sql += "; " + id_sql(connection);
+    const auto answers = send_copy(connection, sql, rows, trace.moment);
     if (!is_good(answers.back().get())) throw pg_failure(answers.back().get());
-    const refusal refused = stored(answers.back().get(), rows.size());
+    const refusal refused = stored(answers.front().get(), rows.size());
     const char* const end = refused ? bracket.take_back : bracket.keep;
+    if (bracket.is_transaction && !refused) {
+        note_id(answers.back(), connection, trace);
+        trace.found_by = means::transaction_id;
+    }
     expect_done(connection.execute(end), end);
     return refused;
 }
 
 // ---- 3. after a loss ----
 
-bool was_committed(pg_pool::lease& connection, pg_time moment) {
-    pg_parameters parameters(1);
-    parameters.add(moment);
+namespace {
+
+bool has_rows(pg_connection& connection, const pg_trace& trace) {
+    pg_parameters parameters(2);
+    parameters.add(trace.moment);
+    parameters.add(trace.name);
+    const pg_answer found = connection.execute(
+        "SELECT 1 FROM businesses WHERE created_at = $1 AND ($2 = '' OR name = $2) LIMIT 1",
+        parameters);
+    return PQntuples(found.get()) != 0;
+}
+
+bool is_true(const pg_answer& answer, int column) {
+    return std::string_view(PQgetvalue(answer.get(), 0, column)) == "t";
+}
+
+bool is_plain_table(pg_connection& connection) {
+    return is_true(connection.execute(fmt::format("SELECT {}", is_plain_sql).c_str()), 0);
+}
+
+// Of a transaction that is no longer under way, since its backend is gone.
+bool has_committed(pg_connection& connection, const pg_trace& trace) {
+    pg_parameters parameters(2);
+    parameters.add(trace.id);
+    parameters.add(trace.server);
+    // An id that has not been given yet was given before a crash.
+    const std::string sql = fmt::format(
+        "SELECT CASE WHEN $1::bigint < txid_snapshot_xmax(txid_current_snapshot())"
+        " THEN txid_status($1::bigint) ELSE 'aborted' END, $2::int[] && {}",
+        server_processes);
+    const pg_answer answer = connection.execute(sql.c_str(), parameters);
+    const std::string_view status = PQgetvalue(answer.get(), 0, 0);
+    if (status.empty()) throw store_error("the server does not remember");
+    if (status != "committed") return false;
+    if (is_true(answer, 1) || has_rows(connection, trace)) return true;
+    throw store_error("the server has crashed since");  // and may have given the id to another
+}
+
+bool look_for(pg_connection& connection, const pg_trace& trace) {
+    switch (trace.found_by) {
+        case pg_trace::means::nothing:
+            return false;
+        case pg_trace::means::rows:
+            return has_rows(connection, trace);
+        case pg_trace::means::rows_if_plain:
+            if (has_rows(connection, trace)) return true;
+            if (is_plain_table(connection)) return false;
+            throw store_error("the table has got a trigger or a rule since");
+        case pg_trace::means::transaction_id:
+            break;
+    }
+    return has_committed(connection, trace);
+}
+
+}  // namespace
+
+bool was_committed(pg_pool::lease& connection, const pg_trace& trace) {
     try {
         for (;;) {
             connection.replace();
             try {
-                const pg_answer found = connection->execute(
-                    "SELECT 1 FROM businesses WHERE created_at = $1 OR updated_at = $1 LIMIT 1",
-                    parameters);
-                return PQntuples(found.get()) != 0;
+                return look_for(*connection, trace);
             } catch (const pg_lost&) {  // this one too
             }
         }
     } catch (const store_error& error) {
         throw commit_unknown(
-            fmt::format("the connection was lost before the answer came, and there is no other to "
-                        "ask by ({}): whether what was sent last is stored is not known",
+            fmt::format("the connection was lost before the answer came, and what has become of it "
+                        "cannot be learnt ({}): whether what was sent last is stored is not known",
                         error.what()));
     }
 }

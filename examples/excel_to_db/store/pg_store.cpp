@@ -56,11 +56,13 @@ public:
           connection_(pool, ctx, true, place),
           rule_(rule),
           transaction_(whole_transaction(rule)),
-          late_(rule != conflict_rule::none) {}
+          kind_(rule == conflict_rule::none ? table_kind::not_known : table_kind::other) {}
 
     refusal insert(const business& row) override {
         if (rule_ != conflict_rule::none) return insert_all({&row, 1}, 1);
-        return settle([&](pg_time now) { return insert_one_row(*connection_, row, now); });
+        return settle([&](pg_trace& trace) {
+            return send_row(*connection_, row, trace, transaction_, kind_);
+        });
     }
 
     refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) override {
@@ -69,9 +71,9 @@ public:
         const std::size_t step = rule_ == conflict_rule::none
                                      ? std::clamp<std::size_t>(rows_per_statement, 1, rows.size())
                                      : 1;
-        return settle([&](pg_time now) {
+        return settle([&](pg_trace& trace) {
             return unless_failed(
-                       send_all_rows(*connection_, rule_, rows, step, now, transaction_, late_))
+                       send_rows(*connection_, rule_, rows, step, trace, transaction_, kind_))
                 .refused();
         });
     }
@@ -82,46 +84,48 @@ public:
 
     refusal load(std::span<const business> rows) override {
         if (rule_ != conflict_rule::none || rows.empty()) return insert_all(rows, 1);
-        return settle(
-            [&](pg_time now) { return copy_rows(*connection_, rows, now, transaction_, late_); });
+        return settle([&](pg_trace& trace) {
+            return copy_rows(*connection_, rows, trace, transaction_, kind_);
+        });
     }
 
     std::vector<refusal> insert_each(std::span<const business> rows) override {
         std::vector<refusal> answers;
         if (rows.empty()) return answers;
         const refusal all_refused = settle(
-            [&](pg_time now) -> refusal {
+            [&](pg_trace& trace) -> refusal {
                 try {
-                    answers = unless_failed(send_rows(*connection_, rule_, rows, 1, now,
-                                                      transaction_, keeping::in_any_case))
+                    answers = unless_failed(send_rows(*connection_, rule_, rows, 1, trace,
+                                                      transaction_, kind_, keeping::in_any_case))
                                   .answers;
                     return std::nullopt;
                 } catch (const pg_failure& failure) {
                     if (!failure.is_refusal()) throw;
                 }
                 connection_->roll_back();
-                answers = insert_with_savepoints(rows, now);
+                answers = insert_with_savepoints(rows, trace);
                 return std::nullopt;
             },
-            [&](pg_time now) { answers = answers_afterwards(rows, now); });
-        if (all_refused) answers.assign(rows.size(), all_refused);
+            [&](const pg_trace& trace) { answers = trace.answers; });
+        // Of those that were committed without a word none was refused.
+        if (answers.empty() || all_refused) answers.assign(rows.size(), all_refused);
         return answers;
     }
 
 private:
     static constexpr auto longest_pause = 500ms;
 
-    /// Calls `attempt(moment)`, one transaction whose rows have that moment as created_at, until it is known what has
-    /// become of it; `afterwards(moment)` if it was committed and its answers are lost. Returns a refusal.
-    /// The commit is under way together with the rows: of a connection that is lost it is not known whether it was
-    /// committed, until its backend is gone and the rows have been looked for. A failure says that it was not.
+    /// Calls `attempt(trace)`, one transaction whose rows have the trace's moment as created_at, until it is known what
+    /// has become of it; `afterwards(trace)` if it was committed and its answers are lost. Returns a refusal.
+    /// Of a connection that is lost it is not known whether the transaction was committed, until its backend is gone and
+    /// it has been looked for. A failure says that it was not.
     template <class Attempt, class Afterwards>
     refusal settle(Attempt attempt, Afterwards afterwards) {
         for (auto pause = 1ms;; pause = std::min(pause * 2, 2 * longest_pause)) {
-            const pg_time now = pool_.take_moments(1);
+            pg_trace trace(pool_.new_moment());
             bool lost = false;
             try {
-                return attempt(now);
+                return attempt(trace);
             } catch (const pg_lost&) {
                 lost = true;
             } catch (const pg_failure& failure) {
@@ -137,15 +141,15 @@ private:
             if (!lost) {
                 leave_transaction();
                 runnel::sleep_for(pause);
-            } else if (was_committed(connection_, now)) {
-                afterwards(now);
+            } else if (was_committed(connection_, trace)) {
+                afterwards(trace);
                 return std::nullopt;
             }
         }
     }
     template <class Attempt>
     refusal settle(Attempt attempt) {
-        return settle(attempt, [](pg_time) {});
+        return settle(attempt, [](const pg_trace&) {});
     }
 
     void leave_transaction() {
@@ -156,49 +160,29 @@ private:
         }
     }
 
-    std::vector<refusal> answers_afterwards(std::span<const business> rows, pg_time moment) {
-        std::vector<refusal> answers;
-        for (const business& row : rows) {
-            pg_parameters parameters(4);
-            parameters.add(moment);
-            for (const std::size_t c : {name_column, phone_column, email_column}) {
-                parameters.add(row.fields[c]);
-            }
-            const pg_answer found = connection_->execute(
-                "SELECT 1 FROM businesses WHERE created_at = $1 AND name = $2 AND phone = $3 AND"
-                " email = $4 LIMIT 1",
-                parameters);
-            answers.emplace_back();
-            if (PQntuples(found.get()) == 0 &&
-                (rule_ == conflict_rule::none || rule_ == conflict_rule::error)) {
-                answers.back() = "refused; the connection was lost before the reason came";
-            }
-        }
-        return answers;
-    }
-
     static sent_rows unless_failed(sent_rows sent) {
         if (sent.failed) throw pg_failure(*sent.failed);
         return sent;
     }
 
     // One transaction in which a refused row takes nothing with it: a round trip a row.
-    std::vector<refusal> insert_with_savepoints(std::span<const business> rows, pg_time now) {
-        std::vector<refusal> answers;
-        connection_->execute("BEGIN");
-        if (rule_ != conflict_rule::none) connection_->execute(one_at_a_time);
+    std::vector<refusal> insert_with_savepoints(std::span<const business> rows, pg_trace& trace) {
+        trace = pg_trace(trace.moment);
+        begin_traced(*connection_, rule_, trace);
+        trace.name = rows.front().fields[name_column];
         for (const business& row : rows) {
-            answers.push_back(insert_in_savepoint(*connection_, rule_, row, now));
+            trace.answers.push_back(insert_in_savepoint(*connection_, rule_, row, trace.moment));
         }
+        trace.found_by = pg_trace::means::transaction_id;
         connection_->execute("COMMIT");
-        return answers;
+        return trace.answers;
     }
 
     pg_pool& pool_;
     pg_pool::lease connection_;
     const conflict_rule rule_;
     const pg_bracket transaction_;
-    bool late_;  // of send_all_rows() and copy_rows()
+    table_kind kind_;
 };
 
 std::string with_schema(const std::string& url, const std::string& schema) {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 //   A connection that breaks is replaced, and what was under way is done again only if it was not committed: the
-//   old backend is ended first, and then the rows are looked for by their created_at, which no other call has.
+//   old backend is ended first, and then its transaction is looked for (pg_rows.hpp).
 //   Deadlocks and conflicts of transactions are tried again.
 #pragma once
 

@@ -21,13 +21,13 @@ public:
     pg_transaction(pg_pool& pool, const runnel::context& ctx, conflict_rule rule)
         : connection_(pool, ctx),
           rule_(rule),
-          late_(rule != conflict_rule::none),
-          moment_(pool.take_moments(1)) {
+          kind_(rule == conflict_rule::none ? table_kind::not_known : table_kind::other),
+          trace_(pool.new_moment()) {
         try {
-            begin();
+            begin_traced(*connection_, rule, trace_);
         } catch (const pg_lost&) {  // while it was idle
             connection_.replace();
-            begin();
+            begin_traced(*connection_, rule, trace_);
         }
     }
     pg_transaction(const pg_transaction&) = delete;
@@ -41,7 +41,7 @@ public:
     }
 
     refusal insert(const business& row) override {
-        return insert_in_savepoint(*connection_, rule_, row, moment_);
+        return insert_in_savepoint(*connection_, rule_, row, trace_.moment);
     }
 
     refusal insert_all(std::span<const business> rows, std::size_t rows_per_statement) override {
@@ -49,15 +49,14 @@ public:
         const std::size_t step = rule_ == conflict_rule::none
                                      ? std::clamp<std::size_t>(rows_per_statement, 1, rows.size())
                                      : 1;
-        const sent_rows sent =
-            send_all_rows(*connection_, rule_, rows, step, moment_, call_, late_);
+        const sent_rows sent = send_rows(*connection_, rule_, rows, step, trace_, call_, kind_);
         return sent.failed ? take_back_or_throw(*sent.failed) : sent.refused();
     }
 
     refusal load(std::span<const business> rows) override {
         if (rule_ != conflict_rule::none || rows.empty()) return insert_all(rows, 1);
         try {
-            return copy_rows(*connection_, rows, moment_, call_, late_);
+            return copy_rows(*connection_, rows, trace_, call_, kind_);
         } catch (const pg_failure& failure) {
             return take_back_or_throw(failure);
         }
@@ -71,22 +70,19 @@ public:
 
     void commit() override {
         ended_ = true;  // and after a loss there may be no connection any more
+        trace_.found_by = pg_trace::means::transaction_id;
+        trace_.name = {};
         try {
             const pg_answer answer = connection_->execute("COMMIT");
             if (std::string_view(PQcmdStatus(answer.get())) != "COMMIT") {
                 throw store_error("the database has rolled everything back");
             }
         } catch (const pg_lost&) {
-            if (!was_committed(connection_, moment_)) throw;
+            if (!was_committed(connection_, trace_)) throw;
         }
     }
 
 private:
-    void begin() {
-        connection_->execute("BEGIN");
-        if (rule_ != conflict_rule::none) connection_->execute(one_at_a_time);
-    }
-
     refusal take_back_or_throw(const pg_failure& failure) {
         if (!failure.is_refusal()) throw pg_failure(failure);
         connection_->execute(call_.take_back);
@@ -96,10 +92,10 @@ private:
     pg_pool::lease connection_;
     const conflict_rule rule_;
     const pg_bracket call_{
-        {"SAVEPOINT rows"}, "RELEASE SAVEPOINT rows", "ROLLBACK TO SAVEPOINT rows"};
-    bool late_;  // of send_all_rows() and copy_rows()
+        {"SAVEPOINT rows"}, "RELEASE SAVEPOINT rows", "ROLLBACK TO SAVEPOINT rows", false};
+    table_kind kind_;
     bool ended_ = false;
-    const pg_time moment_;  // the created_at of all its rows, which no other has
+    pg_trace trace_;  // its moment is the created_at of all its rows
 };
 
 }  // namespace
