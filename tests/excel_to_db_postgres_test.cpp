@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 //   Run by script/postgres run, which starts the server.
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <array>
@@ -583,6 +584,8 @@ public:
         return "postgres://postgres@" + listener_.local_endpoint().to_string() + "/postgres";
     }
     bool has_broken() const { return left_ <= 0; }
+    /// From when it breaks on nobody gets through any more.
+    void stay_away() { stays_away_ = true; }
     /// How often the client has spoken when the server had. Of one connection at a time.
     int round_trips() const { return round_trips_; }
 
@@ -594,6 +597,7 @@ private:
             std::error_code error;
             auto client = std::make_shared<runnel::net::stream>(listener_.accept(error));
             if (error) return;
+            if (stays_away_ && has_broken()) continue;
             auto server = std::make_shared<runnel::net::stream>(runnel::net::dial(target));
             goroutines_.go([this, client, server] { carry(*client, *server, true); });
             goroutines_.go([this, client, server] { carry(*server, *client, false); });
@@ -626,6 +630,7 @@ private:
     std::atomic<int> left_;
     const breaks when_;
     std::atomic<bool> answer_is_lost_{false};
+    std::atomic<bool> stays_away_{false};
     std::atomic<bool> server_spoke_{true};
     std::atomic<int> round_trips_{0};
     runnel::net::listener listener_;
@@ -1034,12 +1039,13 @@ TEST_CASE("a commit of which nothing can be learnt is said to be one") {
     runnel::run([&] {
         auto ctx = runnel::with_cancel(runnel::background());
         watching_proxy proxy("COMMIT", 2);
+        proxy.stay_away();
         {
             pg_store db(ctx, proxy.url(), conflict_rule::none,
                         pg_options{.connections = 1, .schema = schema.name()});
             const auto whole = db.begin();
             CHECK_FALSE(whole->insert(named("a")));
-            ctx.cancel();  // no connection is made any more
+            ctx.cancel();  // no connection is made for long
             CHECK_THROWS_AS(whole->commit(), commit_unknown);
         }
         CHECK(proxy.has_broken());
@@ -1094,7 +1100,7 @@ TEST_CASE("whoever waits for a connection goes when the context is done") {
 }
 
 TEST_CASE(
-    "whoever has lost a connection waits for no other when the context is done, and says what is "
+    "whoever has lost a connection waits not for long when the context is done, and says what is "
     "not known") {
     for (const way& each : ways()) {
         INFO(each.name);
@@ -1102,6 +1108,7 @@ TEST_CASE(
         runnel::run([&] {
             auto ctx = runnel::with_cancel(runnel::background());
             watching_proxy proxy("bravo", 1);
+            proxy.stay_away();
             {
                 const pg_store server(runnel::background(), proxy.url(), conflict_rule::none,
                                       pg_options{.connections = 2, .schema = schema.name()});
@@ -1114,6 +1121,148 @@ TEST_CASE(
             CHECK(proxy.has_broken());
         });
     }
+}
+
+TEST_CASE("what was under way when the context was done is known if the server answers") {
+    for (const breaks when : {breaks::before_it_is_passed_on, breaks::after_the_answer}) {
+        for (const way& each : ways()) {
+            INFO(each.name << ", " << static_cast<int>(when));
+            const fresh_schema schema;
+            bool stored = false;
+            runnel::run([&] {
+                auto ctx = runnel::with_cancel(runnel::background());
+                watching_proxy proxy("bravo", 1, when);
+                {
+                    const pg_store server(runnel::background(), proxy.url(), conflict_rule::none,
+                                          pg_options{.connections = 2, .schema = schema.name()});
+                    pg_store db(ctx, server);
+                    const auto session = db.open_session();
+                    ctx.cancel();
+                    const std::vector<business> rows = {named("bravo")};
+                    try {
+                        stored = each.call(*session, rows) == std::vector<refusal>(1);
+                    } catch (const pg_lost&) {
+                    }
+                }
+                CHECK(proxy.has_broken());
+            });
+            CHECK(schema.names() == (stored ? "bravo" : ""));
+            if (std::string_view(each.name) !=
+                "load") {  // whose answer is not the one that got lost
+                CHECK(stored == (when == breaks::after_the_answer));
+            }
+        }
+    }
+}
+
+namespace {
+
+// How `call` ends.
+enum class end { none, lost, unknown };
+
+end end_of(const std::function<void()>& call) {
+    try {
+        call();
+        return end::none;
+    } catch (const commit_unknown&) {
+        return end::unknown;
+    } catch (const store_error&) {
+        return end::lost;
+    }
+}
+
+// The backends of `excel_to_db` get a signal.
+void signal_backends(int signal) {
+    pg_connection connection(runnel::background(), server_url(), "test", 20s);
+    const pg_answer pids = connection.execute(
+        "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'excel_to_db-%'");
+    for (int i = 0; i < PQntuples(pids.get()); ++i) {
+        CHECK(::kill(std::stoi(PQgetvalue(pids.get(), i, 0)), signal) == 0);
+    }
+}
+
+// They stand still meanwhile.
+class frozen_backends {
+public:
+    frozen_backends() { signal_backends(SIGSTOP); }
+    frozen_backends(const frozen_backends&) = delete;
+    frozen_backends& operator=(const frozen_backends&) = delete;
+    ~frozen_backends() { signal_backends(SIGCONT); }
+};
+
+}  // namespace
+
+TEST_CASE("whoever waits for a lock goes when the context is done, and nothing is stored later") {
+    const std::vector<business> rows = {named("a"), named("b")};
+    for (const bool plain : {true, false}) {
+        for (const way& each : ways()) {
+            INFO(each.name << ", plain " << plain);
+            const fresh_schema schema;
+            runnel::run([&] {
+                auto ctx = runnel::with_cancel(runnel::background());
+                const pg_store server(runnel::background(), server_url(), conflict_rule::none,
+                                      pg_options{.connections = 2, .schema = schema.name()});
+                if (!plain) schema.before_each_insert("");
+                pg_store db(ctx, server);
+                const auto session = db.open_session();
+                pg_connection other(runnel::background(), schema.url(), "test", 20s);
+                other.execute("BEGIN; LOCK TABLE businesses IN EXCLUSIVE MODE");
+                auto said =
+                    runnel::async([&] { return end_of([&] { each.call(*session, rows); }); });
+                CHECK(test::eventually([&] {
+                    return schema.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1";
+                }));
+                ctx.cancel();
+                CHECK(said.get() == end::lost);
+                other.execute("COMMIT");
+            });
+            CHECK(schema.rows() == "0");
+        }
+    }
+}
+
+TEST_CASE("whoever waits for a backend that stands still goes when the context is done") {
+    // More than sockets and servers hold, so that sending waits as well.
+    const std::string text(30'000, 'x');
+    const std::vector<business> many(1'000, named(text));
+    const std::vector<business> one = {named("a")};
+    for (const auto& rows : {one, many}) {
+        for (const way& each : ways()) {
+            INFO(each.name << ", " << rows.size());
+            const fresh_schema schema;
+            runnel::run([&] {
+                auto ctx = runnel::with_cancel(runnel::background());
+                const pg_store server(runnel::background(), server_url(), conflict_rule::none,
+                                      pg_options{.connections = 2, .schema = schema.name()});
+                pg_store db(ctx, server);
+                const auto session = db.open_session();
+                const frozen_backends standing_still;
+                auto said =
+                    runnel::async([&] { return end_of([&] { each.call(*session, rows); }); });
+                CHECK(test::wait_parked(1, "IO wait"));
+                ctx.cancel();
+                CHECK(said.get() == end::unknown);
+            });
+        }
+    }
+}
+
+TEST_CASE("a backend that stands still is told by a ping, which ends") {
+    const fresh_schema schema;
+    runnel::run([&] {
+        const auto db = schema.open();
+        const frozen_backends standing_still;
+        CHECK_THROWS_AS(db->ping(), store_error);
+    });
+}
+
+TEST_CASE("a ping needs none of the connections that are lent") {
+    const fresh_schema schema;
+    runnel::run([&] {
+        const auto db = schema.open(conflict_rule::none, 1);
+        const auto held = db->open_session();
+        CHECK_NOTHROW(db->ping());
+    });
 }
 
 TEST_CASE("a server that is not there, or says nothing, is told in one line") {
@@ -1224,6 +1373,51 @@ TEST_CASE("imports at the same time share the connections, and none waits for an
             imports.wait();
             CHECK(stored == 4 * 497);
             CHECK(schema.rows() == "1988");
+        });
+    }
+}
+
+TEST_CASE("a server that grants fewer connections than asked for is no failure") {
+    const test::temporary_folder folder;
+    const auto book = folder / "book.xlsx";
+    write_sample(book, {1'500, 13, false});
+    for (const import_method method : all_methods) {
+        INFO("method " << static_cast<int>(method));
+        const fresh_schema schema;
+        struct limited_role {
+            explicit limited_role(const fresh_schema& s) : schema(s) {
+                schema.query("CREATE ROLE few LOGIN CONNECTION LIMIT 3");
+                schema.query("ALTER SCHEMA " + schema.name() + " OWNER TO few");
+            }
+            limited_role(const limited_role&) = delete;
+            limited_role& operator=(const limited_role&) = delete;
+            ~limited_role() {
+                schema.query("DROP OWNED BY few");
+                schema.query("DROP ROLE few");
+                schema.query("CREATE SCHEMA " + schema.name());
+            }
+            const fresh_schema& schema;
+        };
+        const limited_role few(schema);
+        std::string url = schema.url();
+        url.replace(url.find("postgres@"), 9, "few@");
+        test::on_workers([&] {
+            const auto make = shared_stores(runnel::background(), url, conflict_rule::none, 16);
+            schema.query("TRUNCATE businesses");
+            runnel::wait_group imports;
+            std::atomic<std::uint64_t> stored{0};
+            for (int i = 0; i < 3; ++i) {
+                imports.go([&] {
+                    const auto db = make(runnel::background());
+                    const import_report report = import_sample(book, method, *db);
+                    if (report.ending == import_ending::finished) {
+                        stored += report.stats.success_count;
+                    }
+                });
+            }
+            imports.wait();
+            CHECK(stored == 3 * 1'487);
+            CHECK(schema.rows() == std::to_string(3 * 1'487));
         });
     }
 }

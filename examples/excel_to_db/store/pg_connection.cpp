@@ -22,6 +22,8 @@ using namespace std::chrono_literals;
 // libpq keeps what is put into a COPY until it is told to send it.
 constexpr std::size_t copy_chunk = std::size_t{32} << 10;
 
+constexpr const char* no_answer = "no answer from the server";
+
 constexpr Oid text_type = 25;
 constexpr Oid text_array_type = 1009;
 constexpr Oid timestamptz_type = 1184;
@@ -164,7 +166,7 @@ watched_socket::~watched_socket() {
 
 pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
                              const std::string& label, std::chrono::nanoseconds patience)
-    : label_(label) {
+    : limit_(ctx), label_(label) {
     const runnel::cancel_context limit = runnel::with_timeout(ctx, patience);
     const std::array<const char*, 6> names = {
         "dbname", "application_name", "client_encoding", "tcp_user_timeout", "gssencmode", nullptr};
@@ -185,7 +187,7 @@ pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
             const runnel::op_status ready = status == PGRES_POLLING_READING
                                                 ? runnel::io::wait_readable(fd, limit)
                                                 : runnel::io::wait_writable(fd, limit);
-            if (ready != runnel::op_status::ok) throw pg_lost("no answer from the server");
+            if (ready != runnel::op_status::ok) throw pg_lost(no_answer);
             // The next step may close it and make another with the same number.
             runnel::io::forget(fd);
             status = runnel::blocking([this] { return PQconnectPoll(connection_); });
@@ -214,7 +216,10 @@ void pg_connection::lose() { throw pg_lost(one_line(PQerrorMessage(connection_))
 void pg_connection::wait_readable() {
     // What TLS has decrypted already, and libpq has not taken yet, no socket tells.
     const auto* tls = static_cast<const SSL*>(PQsslStruct(connection_, "OpenSSL"));
-    if (tls == nullptr || SSL_pending(tls) == 0) runnel::io::wait_readable(socket_.fd());
+    if ((tls == nullptr || SSL_pending(tls) == 0) &&
+        runnel::io::wait_readable(socket_.fd(), limit_) != runnel::op_status::ok) {
+        throw pg_lost(no_answer);
+    }
     consume();
 }
 
@@ -227,6 +232,7 @@ void pg_connection::flush() {
         const int left = PQflush(connection_);
         if (left < 0) lose();
         if (left == 0) return;
+        if (limit_.err()) throw pg_lost(no_answer);
         // A server that cannot get rid of its answers does not read: take them, and look again.
         runnel::io::wait_writable(socket_.fd(), std::chrono::steady_clock::now() + 20ms);
         consume();

@@ -123,11 +123,12 @@ private:
     int fd_ = -1;
 };
 
-/// Used by one goroutine at a time. Everything throws `pg_lost` once the connection is broken.
+/// Used by one goroutine at a time. Everything throws `pg_lost` once the connection is broken, or nobody is to wait for
+/// it any more.
 class pg_connection {
 public:
-    /// `url` as libpq takes it, `label` for pg_stat_activity. Waits for `patience`, or until `ctx` is done.
-    /// Throws `pg_lost` if there is no connection then, or none will be.
+    /// `url` as libpq takes it, `label` for pg_stat_activity. Waits for `patience`, or until `ctx` is done, which ends
+    /// all later waiting as well. Throws `pg_lost` if there is no connection then, or none will be.
     pg_connection(const runnel::context& ctx, const std::string& url, const std::string& label,
                   std::chrono::nanoseconds patience);
     pg_connection(const pg_connection&) = delete;
@@ -140,6 +141,9 @@ public:
     std::string server;
 
     bool is_well() const;
+
+    /// All waiting for the server ends when `ctx` is done, from now on.
+    void limit_by(const runnel::context& ctx) { limit_ = ctx; }
 
     // ---- one statement: to its end, and throws `pg_failure` for the server's no ----
 
@@ -187,6 +191,7 @@ private:
     void wait_readable();
     void consume();
 
+    runnel::context limit_;
     std::string label_;
     PGconn* connection_ = nullptr;
     watched_socket socket_;

@@ -465,14 +465,9 @@ bool look_for(pg_connection& connection, const pg_trace& trace) {
 
 bool was_committed(pg_pool::lease& connection, const pg_trace& trace) {
     try {
-        for (;;) {
-            connection.replace();
-            try {
-                return look_for(*connection, trace);
-            } catch (const pg_lost&) {  // this one too
-            }
-        }
+        return connection.replace([&](pg_connection& c) { return look_for(c, trace); });
     } catch (const store_error& error) {
+        if (trace.found_by == pg_trace::means::nothing) throw;
         throw commit_unknown(
             fmt::format("the connection was lost before the answer came, and what has become of it "
                         "cannot be learnt ({}): whether what was sent last is stored is not known",

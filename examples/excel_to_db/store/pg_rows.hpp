@@ -116,7 +116,7 @@ refusal copy_rows(pg_connection& connection, std::span<const business> rows, pg_
 // ---- 3. after a loss ----
 
 /// Replaces the lost connection, and looks whether the transaction was committed. Throws `commit_unknown` if the server
-/// does not come back, if the waiting for it is ended, or if nothing tells.
+/// does not come back, if the waiting for it is ended, or if nothing tells; `pg_lost` if it cannot have been.
 bool was_committed(pg_pool::lease& connection, const pg_trace& trace);
 
 }  // namespace excel_to_db

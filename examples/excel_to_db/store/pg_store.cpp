@@ -43,6 +43,9 @@ CREATE INDEX IF NOT EXISTS idx_businesses_country    ON businesses (country);
 CREATE INDEX IF NOT EXISTS idx_businesses_deleted_at ON businesses (deleted_at);
 )sql";
 
+// Those who wait for a ping do not wait for longer.
+constexpr auto ping_patience = 2s;
+
 constexpr const char* natural_key_index =
     "CREATE INDEX IF NOT EXISTS idx_businesses_natural_key ON businesses (name, phone, email)";
 
@@ -53,7 +56,7 @@ public:
     /// `place`: of pool.try_reserve(), or none yet.
     pg_session(pg_pool& pool, const runnel::context& ctx, conflict_rule rule, pg_pool::place place)
         : pool_(pool),
-          connection_(pool, ctx, true, place),
+          connection_(pool, ctx, place),
           rule_(rule),
           transaction_(whole_transaction(rule)),
           kind_(rule == conflict_rule::none ? table_kind::not_known : table_kind::other) {}
@@ -133,7 +136,7 @@ private:
                     leave_transaction();
                     return failure.what();
                 }
-                if (!failure.is_transient() || pause > longest_pause) {
+                if (!failure.is_transient() || pause > longest_pause || connection_.is_ended()) {
                     leave_transaction();
                     throw;
                 }
@@ -144,6 +147,8 @@ private:
             } else if (was_committed(connection_, trace)) {
                 afterwards(trace);
                 return std::nullopt;
+            } else if (connection_.is_ended()) {
+                throw pg_lost("interrupted");
             }
         }
     }
@@ -242,14 +247,18 @@ std::unique_ptr<store_session> pg_store::open_session() {
 
 std::unique_ptr<store_session> pg_store::try_open_session() {
     if (!pool_->try_reserve()) return nullptr;
-    return std::make_unique<pg_session>(*pool_, ctx_, rule_, pg_pool::place::reserved);
+    try {
+        return std::make_unique<pg_session>(*pool_, ctx_, rule_, pg_pool::place::reserved);
+    } catch (const pg_lost&) {  // the server grants no more
+        return nullptr;
+    }
 }
 
 std::unique_ptr<store_transaction> pg_store::begin() {
     return begin_transaction(*pool_, ctx_, rule_);
 }
 
-void pg_store::ping() { pg_pool::lease(*pool_, ctx_, /*patiently=*/false)->execute("SELECT 1"); }
+void pg_store::ping() { pool_->ping(runnel::with_timeout(ctx_, ping_patience)); }
 
 std::uint64_t pg_store::count_rows() {
     const pg_pool::lease connection(*pool_, ctx_);

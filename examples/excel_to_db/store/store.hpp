@@ -109,7 +109,7 @@ public:
 
     /// Waits while as many are open as may be.
     virtual std::unique_ptr<store_session> open_session() = 0;
-    /// Does not: null then.
+    /// Does not: null then, or if the server has no connection to spare.
     virtual std::unique_ptr<store_session> try_open_session() { return open_session(); }
 
     /// Waits as `open_session` does; in a database with a single writer, until no one else writes.
