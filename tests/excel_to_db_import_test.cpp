@@ -12,6 +12,7 @@
 #include "excel_to_db_support.hpp"
 #include "import/importer.hpp"
 #include "import/run.hpp"
+#include "import/unseen.hpp"
 #include "sample.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/catch.hpp"
@@ -410,6 +411,56 @@ TEST_CASE("else they are warnings, which are counted of the rows that are commit
     });
 }
 
+namespace {
+
+// Takes every row, and keeps how many came at once.
+class counting_store final : public store {
+public:
+    std::size_t useful_sessions() const override { return 1; }
+    std::unique_ptr<store_session> open_session() override {
+        class session final : public store_session {
+        public:
+            explicit session(std::size_t& most) : most_(most) {}
+            refusal insert(const business&) override { return std::nullopt; }
+            refusal insert_all(std::span<const business> rows, std::size_t) override {
+                most_ = std::max(most_, rows.size());
+                return std::nullopt;
+            }
+            std::vector<refusal> insert_each(std::span<const business> rows) override {
+                return std::vector<refusal>(rows.size());
+            }
+
+        private:
+            std::size_t& most_;
+        };
+        return std::make_unique<session>(most);
+    }
+
+    std::size_t most = 0;
+};
+
+}  // namespace
+
+TEST_CASE("rows with thousands of empty cells go by few at a time") {
+    fixture f;
+    std::string rows;
+    for (std::uint32_t i = 2; i <= 301; ++i) {
+        std::string row = business_row(i, "x");
+        rows += row.replace(row.find("</row>"), 6, "<c r=\"XFD\"/></row>");
+    }
+    f.write_rows(rows);
+    for (const import_method method :
+         {import_method::batch, import_method::pipeline, import_method::copy}) {
+        counting_store db;
+        f.options.method = method;
+        const import_report report = importer(runnel::background(), f.book, f.options)
+                                         .run(runnel::background(), db, nullptr);
+        CHECK(report.stats.success_count == 300);
+        // A row is a quarter of a megabyte: a few in a piece, and not more than sixteen pieces.
+        CHECK(db.most <= 80);
+    }
+}
+
 // ---- 3. headers ----
 
 TEST_CASE("columns are found by their titles, in any order and spelling") {
@@ -428,6 +479,32 @@ TEST_CASE("columns are found by their titles, in any order and spelling") {
     CHECK(query(f.db,
                 "SELECT name || category || phone || email || address || city || country || "
                 "website || description FROM businesses") == "ncapeacicowd");
+}
+
+TEST_CASE("what nobody sees of a title or a name counts for nothing") {
+    const std::vector<std::string> unseen = {"\xC2\xA0",     "\xE2\x80\x8B", "\xE2\x80\xAF",
+                                             "\xEF\xBB\xBF", "\t",           "\xC2\xAD",
+                                             "\xE3\x80\x80"};
+    for (const std::string& some : unseen) {
+        INFO(some);
+        fixture f;
+        f.write_rows(text_row(1, {"Name", "Phone" + some, some + "Category", "E" + some + "mail",
+                                  "Address", "City", "Country", "Website", "Description", some}) +
+                         text_row(2, {"n", "p", "ca", "e", "a", "ci", "co", "w", "d"}) +
+                         text_row(3, {some, "p", "ca", "e", "a", "ci", "co", "w", "d"}) +
+                         text_row(4, {some + "n", "p", "ca", "e", "a", "ci", "co", "w", "d"}),
+                     false);
+        CHECK(importer(runnel::background(), f.book, f.options).columns().ignored().empty());
+        CHECK(f.run(import_method::batch).stats.success_count == 2);
+        CHECK(query(f.db, "SELECT phone || category || email FROM businesses") == "pcae");
+        CHECK(f.rejected.rows.at(0).reason == "the name is empty");
+    }
+    // But for these a title is what it was.
+    CHECK(unseen_at("\xC3\xA9") == 0);
+    CHECK(unseen_at("\xE2\x80\x93") == 0);
+    CHECK(unseen_at("\xC2") == 0);
+    CHECK(unseen_at("") == 0);
+    CHECK_FALSE(is_unseen(" x"));
 }
 
 TEST_CASE("row 1 is the header even if none of its titles is known") {

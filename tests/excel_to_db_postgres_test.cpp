@@ -422,6 +422,18 @@ TEST_CASE("a table that is gone is a failure") {
     }
 }
 
+TEST_CASE("a lock that cannot be had in time is tried for again") {
+    const fresh_schema schema;
+    const auto db = schema.open();
+    const auto session = db->open_session();
+    schema.query("CREATE SEQUENCE tries");
+    schema.before_each_insert("IF nextval('" + schema.name() +
+                              ".tries') < 3 THEN RAISE 'locked' USING ERRCODE = "
+                              "'lock_not_available'; END IF;");
+    CHECK_FALSE(session->insert(named("a")));
+    CHECK(schema.names() == "a");
+}
+
 // ---- 3. conflicts ----
 
 TEST_CASE(
@@ -1294,6 +1306,18 @@ TEST_CASE("a password is not shown") {
           "postgres://joe@host/db?password=...");
     CHECK(shown_store("postgres://joe@[::1]:5432/db") == "postgres://joe@[::1]:5432/db");
     CHECK(shown_store("postgres:///db") == "postgres:///db");
+    CHECK(shown_store("postgres://h/d?sslpassword=a&password=SECRET&x=y") ==
+          "postgres://h/d?sslpassword=...&password=...&x=y");
+    CHECK(shown_store("postgres://h/d?pass%77ord=SECRET") == "postgres://h/d?pass%77ord=...");
+    CHECK(shown_store("postgres://h/d?options=-cx%3Dpassword%3Da&password") ==
+          "postgres://h/d?options=-cx%3Dpassword%3Da&password");
+    CHECK(shown_store("postgres://joe:a@b/c@host/d") == "postgres://joe:...@host/d");
+    for (const std::string password : {"sec%ret", "se/cret", "s@cret", "secret%"}) {
+        const std::string url = "postgres://joe:" + password + "@localhost/x";
+        CHECK(test::message_of([&] {
+                  open_store(runnel::background(), url, conflict_rule::none, 1);
+              }) == "in a password %, / and @ are written %25, %2F and %40");
+    }
     CHECK(shown_store("file.db") == "file.db");
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "import/unseen.hpp"
 #include "workbook/cell_text.hpp"
 #include "workbook/error.hpp"
 
@@ -35,7 +36,13 @@ constexpr std::array<alias, 9> aliases = {{
 
 std::string bare(std::string_view title) {
     std::string result;
-    for (const char c : title) {
+    while (!title.empty()) {
+        if (const std::size_t unseen = unseen_at(title); unseen > 0) {
+            title.remove_prefix(unseen);
+            continue;
+        }
+        const char c = title.front();
+        title.remove_prefix(1);
         const bool beyond_ascii = (static_cast<unsigned char>(c) & 0x80) != 0;
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || beyond_ascii) {
             result += c;
@@ -87,7 +94,7 @@ header_map::header_map(const sheet_row& header) {
 
     needed_width_ = *std::max_element(columns_.begin(), columns_.end()) + 1;
     for (std::size_t column = 0; column < header.width(); ++column) {
-        if (!claimed[column] && !is_blank(header.text(column))) {
+        if (!claimed[column] && !is_unseen(header.text(column))) {
             ignored_.emplace_back(header.text(column));
         }
     }

@@ -12,8 +12,8 @@
 
 namespace excel_to_db {
 
-/// A title names its field whatever its case, spaces and punctuation ("E-Mail", "web site"); a
-/// few other words for a field are known as well. A field that no title names takes its own place
+/// A title names its field whatever its case, spaces and punctuation ("E-Mail", "web site"), and whatever nobody sees
+/// of it; a few other words for a field are known as well. A field that no title names takes its own place
 /// in the guide's order, if no other field has claimed that column.
 class header_map {
 public:

@@ -180,13 +180,14 @@ template <class Take>
 void read_pieces(const import_task& task, const runnel::chan<piece>& pieces, std::size_t size,
                  Take take) {
     constexpr std::size_t max_bytes = std::size_t{1} << 20;  // cells can be long: a smaller piece
+    constexpr std::size_t cell_bytes = 16;  // or many, though there is nothing in them
     const auto& ctx = task.run.context();
     piece next;
     std::size_t bytes = 0;
     try {
         sheet_row row;
         while (task.rows.next(row)) {
-            bytes += row.text_bytes();
+            bytes += row.text_bytes() + row.width() * cell_bytes;
             take(std::move(row), next);
             if (next.rows.size() + next.rejected.size() < size && bytes < max_bytes) continue;
             const std::uint64_t sequence = next.sequence;

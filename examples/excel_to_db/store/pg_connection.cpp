@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <runnel/blocking.hpp>
 #include <runnel/io.hpp>
@@ -133,21 +134,74 @@ std::uint64_t affected_rows(const PGresult* result) {
     return std::strtoull(PQcmdTuples(const_cast<PGresult*>(result)), nullptr, 10);
 }
 
-std::string without_password(const std::string& url) {
-    const std::size_t scheme = url.find("://");
-    const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
-    const std::size_t at = url.find('@', begin);
-    const std::size_t slash = url.find('/', begin);
-    std::string shown = url;
-    if (const std::size_t word = shown.find("password="); word != std::string::npos) {
-        shown.replace(word + 9,
-                      shown.find('&', word) == std::string::npos ? std::string::npos
-                                                                 : shown.find('&', word) - word - 9,
-                      "...");
+namespace {
+
+// With what is written as %41 written as A.
+std::string decoded(std::string_view text) {
+    std::string result;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned code = 0;
+        const char* const digits = text.data() + i + 1;
+        if (text[i] == '%' && i + 2 < text.size() &&
+            std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
+            result += static_cast<char>(code);
+            i += 2;
+        } else {
+            result += text[i];
+        }
     }
-    const std::size_t colon = url.find(':', begin);
-    if (at != std::string::npos && colon < at && (slash == std::string::npos || at < slash)) {
-        shown.replace(colon + 1, at - colon - 1, "...");
+    return result;
+}
+
+struct url_parts {
+    std::string_view before;    // postgres://joe:
+    std::string_view password;  // as it is written
+    std::string_view behind;    // @host/db
+    std::string_view query;     // ?x=y, or nothing
+};
+
+// The last @ counts, for whoever has not written one of the password's as %40.
+url_parts parts_of(std::string_view url) {
+    const std::size_t scheme = url.find("://");
+    const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+    const std::size_t question = std::min(url.find('?'), url.size());
+    const std::string_view head = url.substr(0, question);
+    const std::size_t colon = head.find(':', begin);
+    const std::size_t at = head.rfind('@');
+    url_parts parts{head, {}, {}, url.substr(question)};
+    if (at != std::string_view::npos && colon < at) {
+        parts = {head.substr(0, colon + 1), head.substr(colon + 1, at - colon - 1), head.substr(at),
+                 parts.query};
+    }
+    return parts;
+}
+
+// libpq's words about a URL that it cannot take apart quote some of it.
+bool has_bare_signs(std::string_view password) {
+    for (std::size_t i = password.find_first_of("%/@"); i != std::string_view::npos;
+         i = password.find_first_of("%/@", i + 1)) {
+        const std::string_view sign = password.substr(i, 3);
+        if (sign.size() < 3 || decoded(sign).size() != 1) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string without_password(const std::string& url) {
+    const url_parts parts = parts_of(url);
+    std::string shown(parts.before);
+    if (!parts.password.empty()) shown += "...";
+    shown += parts.behind;
+    for (std::string_view rest = parts.query; !rest.empty();) {
+        const std::size_t end = std::min(rest.find('&', 1), rest.size());
+        const std::string_view one = rest.substr(0, end);
+        const std::size_t value = std::min(one.find('='), one.size());
+        // sslpassword, too
+        const bool is_secret = decoded(one.substr(0, value)).ends_with("password");
+        shown += is_secret && value < one.size() ? std::string(one.substr(0, value + 1)) + "..."
+                                                 : std::string(one);
+        rest.remove_prefix(end);
     }
     return shown;
 }
@@ -176,6 +230,10 @@ pg_connection::pg_connection(const runnel::context& ctx, const std::string& url,
     connection_ = runnel::blocking(
         [&] { return PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1); });
     if (connection_ == nullptr) throw pg_lost("out of memory");
+    if (PQstatus(connection_) == CONNECTION_BAD && has_bare_signs(parts_of(url).password)) {
+        PQfinish(connection_);
+        throw pg_lost("in a password %, / and @ are written %25, %2F and %40");
+    }
     // What the server remarks goes to standard error else.
     PQsetNoticeReceiver(connection_, [](void*, const PGresult*) {}, nullptr);
     try {

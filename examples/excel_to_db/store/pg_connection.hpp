@@ -40,8 +40,9 @@ public:
 
     /// Whether it is the row's fault, the database being well.
     bool is_refusal() const;
-    /// Whether the same may succeed when it is tried again: a deadlock, a conflict of transactions.
-    bool is_transient() const { return state_.starts_with("40"); }
+    /// Whether the same may succeed when it is tried again: a deadlock, a conflict of transactions, a lock that was not
+    /// to be had in time.
+    bool is_transient() const { return state_.starts_with("40") || state_ == "55P03"; }
     /// Whether the server ends the connection, or libpq says in its place that it is lost; whatever the state, of
     /// which a statement may make any.
     bool is_farewell() const;
@@ -206,7 +207,7 @@ private:
     std::size_t unflushed_ = 0;           // bytes of COPY data
 };
 
-/// `url` without its password, for messages.
+/// `url` without its passwords, for messages.
 std::string without_password(const std::string& url);
 
 /// How many rows a statement has stored.
