@@ -182,12 +182,14 @@ CHILD_SCENARIO(thread_waits_when_all_are_blocked) {
     runnel::run([] {
         const pipe_of_bytes told;
         std::atomic<bool> inside{false};
+        std::atomic<bool> through{false};
         runnel::wait_group wg;
         wg.go([&] {
             runnel::blocking([&] {
                 inside = true;
                 while (runnel::detail::the_poller.waiters() == 0) std::this_thread::yield();
                 told.write('x');
+                while (!through) std::this_thread::yield();
             });
         });
         const auto waited = runnel::blocking([&] {
@@ -195,6 +197,7 @@ CHILD_SCENARIO(thread_waits_when_all_are_blocked) {
             while (!inside || !test::monitors_sleep_for_good()) std::this_thread::yield();
             return runnel::io::wait_readable(told.read_end());
         });
+        through = true;
         std::printf("%s", waited == runnel::op_status::ok ? "ok" : "failed");
         wg.wait();
     });
