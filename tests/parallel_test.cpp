@@ -8,6 +8,9 @@
 #include <iterator>
 #include <list>
 #include <memory>
+#include <ranges>
+#include <runnel/barrier.hpp>
+#include <runnel/future.hpp>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -82,6 +85,144 @@ TEST_CASE("ranges of all kinds", "[parallel]") {
         expected.check_eq(sum.load(), 55, "one that can be read once");
         parallel_for(background(), std::vector<int>(), 3, add);
         expected.check_eq(sum.load(), 55, "none");
+    });
+    expected.verify();
+}
+
+/// What a channel's iterators go over, as a range that parallel_for knows nothing more of.
+struct received {
+    runnel::chan<int> in;
+    auto begin() const { return in.begin(); }
+    auto end() const { return in.end(); }
+};
+
+TEST_CASE("what is read once is read no further than it is worked on", "[parallel]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const auto check_with = [&](auto as_range) {
+            const test::nothing_left left;
+            const auto in = runnel::make_chan<int>();
+            const auto done = runnel::make_chan<int>();
+            std::string said;
+            auto feed = runnel::async([&] {
+                int sum = 0;
+                for (int i = 1; i <= 3; ++i) {
+                    in.send(i);
+                    sum += *done.recv();  // before there is another
+                }
+                in.close(std::make_exception_ptr(std::runtime_error("no more")));
+                return sum;
+            });
+            try {
+                parallel_for(background(), as_range(in), 2, [&](int v) { done.send(v); });
+            } catch (const std::runtime_error& e) {
+                said = test::words_of(e);
+            }
+            expected.check_eq(feed.get(), 6, "each was worked on");
+            expected.check_eq(said, "no more", "what reading throws comes after them");
+            expected.check(left.holds(), "nothing left");
+        };
+        check_with([](const runnel::chan<int>& in) { return in; });
+        check_with([](const runnel::chan<int>& in) { return runnel::recv_chan<int>(in); });
+        check_with([](const runnel::chan<int>& in) { return received{in}; });
+    });
+    expected.verify();
+}
+
+TEST_CASE("a channel's elements: moved, and waited for no longer than the context", "[parallel]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const test::nothing_left left;
+        const auto in = runnel::make_chan<std::unique_ptr<int>>(10);
+        for (int i = 1; i <= 4; ++i) in.send(std::make_unique<int>(i));
+        const auto ctx = runnel::with_cancel(background());
+        auto stop = runnel::async([&] {
+            expected.check(test::wait_parked(3), "the caller and both goroutines wait");
+            ctx.cancel(std::make_error_code(std::errc::io_error));
+        });
+        std::atomic<int> sum{0};
+        std::error_code thrown;
+        try {
+            parallel_for(ctx, in, 2, [&](std::unique_ptr<int> v) { sum += *v; });
+        } catch (const std::system_error& e) {
+            thrown = e.code();
+        }
+        stop.wait();
+        expected.check_eq(sum.load(), 10, "what had come");
+        expected.check(thrown == std::errc::io_error, "the cause: there might have been more");
+        expected.check(left.holds(), "nothing left");
+        in.send(std::make_unique<int>(5));
+        in.close();
+        parallel_for(background(), in, 2, [&](const std::unique_ptr<int>& v) { sum += *v; });
+        expected.check_eq(sum.load(), 15, "and the rest");
+    });
+    expected.verify();
+}
+
+TEST_CASE("an end that is found, not computed", "[parallel]") {
+    const std::vector<int> values = test::count_to(10);
+    const auto small = values | std::views::take_while([](int v) { return v < 4; });
+    CHECK(parallel_map(background(), small, 3, [](int v) { return v; }) == test::count_to(4));
+}
+
+TEST_CASE("a function that ends its goroutine has failed", "[parallel]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const test::nothing_left left;
+        std::atomic<int> calls{0};
+        const auto message_of = [&](auto f) -> std::string {
+            try {
+                f();
+                return "";
+            } catch (const runnel::panic& e) {
+                return test::words_of(e);
+            }
+        };
+        expected.check_eq(message_of([&] {
+                              parallel_for(background(), test::count_to(8), 1, [&](int v) {
+                                  ++calls;
+                                  if (v == 2) runnel::goexit();
+                              });
+                          }),
+                          "runnel::parallel_for: the function ended by goexit", "parallel_for");
+        expected.check_eq(calls.load(), 3, "no other element was taken");
+        expected.check_eq(message_of([&] {
+                              parallel_map(background(), test::count_to(8), 2, [](int v) {
+                                  if (v == 2) runnel::goexit();
+                                  return std::to_string(v);
+                              });
+                          }),
+                          "runnel::parallel_map: the function ended by goexit", "parallel_map");
+        expected.check_eq(
+            message_of([&] {
+                parallel_reduce(background(), test::count_to(100), 2, 0, [](int a, int b) {
+                    if (b == 50) runnel::goexit();
+                    return a + b;
+                });
+            }),
+            "runnel::parallel_reduce: the function ended by goexit", "parallel_reduce");
+        expected.check(left.holds(), "nothing left");
+    });
+    expected.verify();
+}
+
+TEST_CASE("one of several exceptions at once is rethrown", "[parallel]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        runnel::barrier all(4);
+        std::atomic<int> thrown{0};
+        bool caught = false;
+        try {
+            parallel_for(background(), test::count_to(4), 4, [&](int v) {
+                all.arrive_and_wait();
+                ++thrown;
+                throw std::out_of_range(std::to_string(v));
+            });
+        } catch (const std::out_of_range&) {
+            caught = true;
+        }
+        expected.check(caught, "rethrown");
+        expected.check_eq(thrown.load(), 4, "when all have ended");
     });
     expected.verify();
 }

@@ -22,8 +22,10 @@
 #include <runnel/context.hpp>
 #include <runnel/detail/atomic.hpp>
 #include <runnel/detail/range.hpp>
+#include <runnel/error.hpp>
 #include <runnel/group.hpp>
 #include <runnel/mutex.hpp>
+#include <runnel/select.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -31,12 +33,17 @@ namespace detail {
 
 // ---- 1. who gets which element ----
 
+template <class R>
+concept read_once = !std::forward_iterator<iterator_of<R>>;
+
 /// Hands out the elements of a range, each once, with its number.
 template <class R>
 class element_source {
 public:
     using iterator = iterator_of<R>;
-    static constexpr bool by_number = std::random_access_iterator<iterator>;
+    using sentinel = decltype(range_access::last(std::declval<R&>()));
+    static constexpr bool by_number =
+        std::random_access_iterator<iterator> && std::sized_sentinel_for<sentinel, iterator>;
 
     explicit element_source(R& range)
         : at_(range_access::first(range)), end_(range_access::last(range)) {
@@ -55,7 +62,7 @@ public:
     }
     /// Calls `use(element, number)` with the next one; false if there is none.
     template <class Use>
-    bool next(Use use) {
+    bool next(const context&, Use use) {
         if constexpr (by_number) {
             // relaxed: the range is not changed meanwhile; only the number has to be one's own
             const std::size_t i = next_.fetch_add(1, memory_order_relaxed);
@@ -65,61 +72,135 @@ public:
             std::unique_lock guard(mutex_);
             if (at_ == end_) return false;
             const std::size_t i = size_++;
-            if constexpr (std::forward_iterator<iterator>) {
-                const iterator mine = at_;
-                ++at_;
-                guard.unlock();
-                use(*mine, i);
-            } else {  // the element goes when the iterator moves on
-                element_of<R> element(*at_);
-                ++at_;
-                guard.unlock();
-                use(std::move(element), i);
-            }
+            const iterator mine = at_;
+            ++at_;
+            guard.unlock();
+            use(*mine, i);
         }
         return true;
     }
 
 private:
     iterator at_;  // guarded by mutex_, unless elements are found by their number
-    decltype(range_access::last(std::declval<R&>())) end_;
+    sentinel end_;
     std::size_t size_ =
         0;  // by number: of the range; else how many were handed out, guarded by mutex_
     atomic<std::size_t> next_{0};  // by number: the first that nobody has
     mutex mutex_;
 };
 
+/// An element that is read once is there until the next one is asked for, which may take its time. So who wants the
+/// next one asks, and not who has taken this one.
+template <read_once R>
+class element_source<R> {
+public:
+    explicit element_source(R& range)
+        : at_(range_access::first(range)), end_(range_access::last(range)), ended_(at_ == end_) {}
+
+    bool any() const noexcept {
+        return !ended_.load(memory_order_relaxed);  // relaxed: read when all have ended, or a guess
+    }
+    template <class Use>
+    bool next(const context&, Use use) {
+        std::unique_lock guard(mutex_);
+        if (!find()) return false;
+        element_of<R> element(*at_);
+        taken_ = true;
+        const std::size_t i = count_++;
+        guard.unlock();
+        use(std::move(element), i);
+        return true;
+    }
+
+private:
+    /// Whether at_ has an element that nobody has taken. What moving on throws is the end.
+    bool find() {
+        if (!any()) return false;
+        bool more = false;
+        const end_unless at_end{ended_, more};
+        if (std::exchange(taken_, false)) ++at_;
+        more = at_ != end_;
+        return more;
+    }
+    struct end_unless {
+        atomic<bool>& ended;
+        const bool& more;
+        ~end_unless() {
+            if (!more) ended.store(true, memory_order_relaxed);  // relaxed: see any()
+        }
+    };
+
+    iterator_of<R> at_;  // guarded by mutex_, like taken_ and count_
+    decltype(range_access::last(std::declval<R&>())) end_;
+    bool taken_ = false;  // the element at at_
+    std::size_t count_ = 0;
+    atomic<bool> ended_;  // written under mutex_
+    mutex mutex_;
+};
+
+/// A channel's are received, by whoever has time, for as long as the context allows.
+template <class R>
+    requires read_once<R> && receive_handle<R>
+class element_source<R> {
+public:
+    explicit element_source(R& channel) : in_(channel) {}
+
+    bool any() const noexcept {
+        return !ended_.load(memory_order_relaxed);  // relaxed: read when all have ended, or a guess
+    }
+    template <class Use>
+    bool next(const context& ctx, Use use) {
+        auto value = in_.recv(ctx);
+        if (!value) {
+            if (value.status() == op_status::closed) ended_.store(true, memory_order_relaxed);
+            return false;
+        }
+        use(std::move(*value), 0);  // it has no number
+        return true;
+    }
+
+private:
+    const recv_chan<value_of<R>> in_;
+    atomic<bool> ended_{false};
+};
+
 // ---- 2. the workers ----
 
-/// What is called for an element: `f(element)`, or `f(context, element)`.
-template <class F, class Element>
-inline constexpr bool takes_element = std::is_invocable_v<const F&, Element>;
-template <class F, class Element>
-inline constexpr bool takes_context_and_element =
-    std::is_invocable_v<const F&, const context&, Element>;
+/// What the function is called with.
+template <class R>
+struct handed_out {
+    using type = reference_of<R>;
+};
+template <read_once R>
+struct handed_out<R> {
+    using type = element_of<R>;
+};
 
+/// How it is called: `f(element)`, or `f(context, element)`. Whoever needs to know finds out here that it cannot be.
 template <class F, class Element>
-constexpr void check_element_function() {
-    static_assert(
-        takes_element<F, Element> || takes_context_and_element<F, Element> ||
-            !(std::is_invocable_v<F&, Element> || std::is_invocable_v<F&, const context&, Element>),
-        "runnel: the function is called by several goroutines at once: as const, so it "
-        "cannot be mutable");
-    static_assert(takes_element<F, Element> || takes_context_and_element<F, Element> ||
-                      std::is_invocable_v<F&, Element> ||
+struct element_call {
+    static constexpr bool alone = std::is_invocable_v<const F&, Element>;
+    static constexpr bool with_context = std::is_invocable_v<const F&, const context&, Element>;
+    static_assert(alone || with_context ||
+                      !(std::is_invocable_v<F&, Element> ||
+                        std::is_invocable_v<F&, const context&, Element>),
+                  "runnel: the function is called by several goroutines at once: as const, so it "
+                  "cannot be mutable");
+    static_assert(alone || with_context || std::is_invocable_v<F&, Element> ||
                       std::is_invocable_v<F&, const context&, Element>,
                   "runnel: the function is called with an element of the range, or with a context "
                   "and an element");
-}
 
-template <class F, class Element>
-decltype(auto) call_with_element(const F& f, const context& ctx, Element&& element) {
-    if constexpr (takes_element<F, Element>) {
-        return std::invoke(f, std::forward<Element>(element));
-    } else {
-        return std::invoke(f, ctx, std::forward<Element>(element));
+    static decltype(auto) make(const F& f, const context& ctx, Element&& element) {
+        if constexpr (alone) {
+            return std::invoke(f, std::forward<Element>(element));
+        } else if constexpr (with_context) {
+            return std::invoke(f, ctx, std::forward<Element>(element));
+        }
     }
-}
+};
+template <class R, class F>
+using call_for = element_call<std::remove_cvref_t<F>, typename handed_out<R>::type>;
 
 /// `n` goroutines call `use(context, element, number)` for the elements of `range`. Returns when all have ended:
 /// throws the first failure, or that the context was done before all elements were taken.
@@ -133,18 +214,20 @@ void for_each_element(const context& ctx, R& range, std::size_t n, const char* w
     atomic<bool> cut_short{false};
     {
         group workers(ctx);
+        const context& shared = workers.context();
         const auto work = [&] {
-            for (;;) {
-                if (workers.context().err()) {
-                    // relaxed: read when all have ended
-                    if (elements.any()) cut_short.store(true, memory_order_relaxed);
-                    return;
+            const auto use_one = [&](auto&& element, std::size_t i) {
+                use(shared, std::forward<decltype(element)>(element), i);
+            };
+            try {
+                while (!shared.err() && elements.next(shared, use_one)) {
                 }
-                const bool more = elements.next([&](auto&& element, std::size_t i) {
-                    use(workers.context(), std::forward<decltype(element)>(element), i);
-                });
-                if (!more) return;
+            } catch (goexit_token& end) {
+                end.arrived = true;  // the exception ends the goroutine in its place
+                throw panic(std::string(who) + ": the function ended by goexit");
             }
+            // relaxed: read when all have ended
+            if (elements.any()) cut_short.store(true, memory_order_relaxed);
         };
         // As many as there is work for: the first ones may have done all of it.
         for (std::size_t i = 0; i < n && (i == 0 || elements.any()); ++i) workers.go(work, place);
@@ -153,15 +236,6 @@ void for_each_element(const context& ctx, R& range, std::size_t n, const char* w
     if (cut_short.load(memory_order_relaxed)) throw std::system_error(ctx.cause(), who);
 }
 
-template <class F, class Element>
-decltype(auto) checked_call(const F& f, const context& ctx, Element&& element) {
-    check_element_function<F, Element>();
-    return call_with_element(f, ctx, std::forward<Element>(element));
-}
-template <class F, class Element>
-using mapped_result = std::decay_t<decltype(checked_call<F, Element>(
-    std::declval<const F&>(), std::declval<const context&>(), std::declval<Element>()))>;
-
 }  // namespace detail
 
 // ---- 3. the functions ----
@@ -169,10 +243,15 @@ using mapped_result = std::decay_t<decltype(checked_call<F, Element>(
 /// Calls `f` for each element of `range`, by up to `n` goroutines at once, and returns when all is done. `f` takes the
 /// element, `*it`, or a context and the element; it is shared, and called as const. Which goroutine takes which
 /// element, and when, is open; elements are taken one by one, so tiny work is better given in blocks.
+/// A range that can be read once, such as a channel, is read no further than there is somebody to work on it, and `f`
+/// gets an element of its own: received, or copied from `*it`.
 /// Blocks      until all goroutines have ended.
+/// Cancel      no element is taken any more. Waiting for a channel's next one ends; waiting inside another range's
+///             iterator does not.
 /// Errors      the first exception of `f`: no element is taken any more, and the context given to `f` is done; it is
-///             rethrown when all calls have ended. std::system_error with ctx.cause() if `ctx` was done
-///             before all elements were taken. std::invalid_argument for n = 0.
+///             rethrown when all calls have ended. A call that ends by goexit counts as one: a panic. So does what
+///             the range throws. std::system_error with ctx.cause() if `ctx` was done before all elements were taken,
+///             or, of what can be read once, before its end was seen. std::invalid_argument for n = 0.
 /// Visibility  what `f` did happens before parallel_for returns.
 /// Cost        up to n goroutines; an atomic addition an element, or a mutex if they have no random access.
 template <class R, class F>
@@ -180,14 +259,13 @@ template <class R, class F>
 void parallel_for(const context& ctx, R&& range, std::size_t n, F&& f,
                   detail::source_place place = detail::source_place::here()) {
     using range_type = std::remove_reference_t<R>;
-    using G = std::remove_cvref_t<F>;
-    const G& function = f;
+    using call = detail::call_for<range_type, F>;
+    const std::remove_cvref_t<F>& function = f;
     detail::for_each_element(
         ctx, static_cast<range_type&>(range), n, "runnel::parallel_for",
         [&](const context& inner, auto&& element, std::size_t) {
-            using element_type = decltype(element);
-            static_cast<void>(detail::checked_call<G, element_type>(
-                function, inner, std::forward<element_type>(element)));
+            static_cast<void>(
+                call::make(function, inner, std::forward<decltype(element)>(element)));
         },
         place);
 }
@@ -201,10 +279,10 @@ auto parallel_map(const context& ctx, R&& range, std::size_t n, F&& f,
     using iterator = detail::iterator_of<range_type>;
     static_assert(std::forward_iterator<iterator>,
                   "runnel::parallel_map: the range can be gone over twice");
-    using G = std::remove_cvref_t<F>;
-    using U = detail::mapped_result<G, detail::reference_of<range_type>>;
+    using call = detail::call_for<range_type, F>;
+    using U = std::decay_t<decltype(call::make(f, ctx, *detail::range_access::first(range)))>;
     static_assert(std::is_object_v<U>, "runnel::parallel_map: the function returns a value");
-    const G& function = f;
+    const std::remove_cvref_t<F>& function = f;
     range_type& elements = range;
     std::size_t size = 0;
     for (auto it = detail::range_access::first(elements);
@@ -216,8 +294,8 @@ auto parallel_map(const context& ctx, R&& range, std::size_t n, F&& f,
     detail::for_each_element(
         ctx, elements, n, "runnel::parallel_map",
         [&](const context& inner, auto&& element, std::size_t i) {
-            results[i].emplace(detail::call_with_element(function, inner,
-                                                         std::forward<decltype(element)>(element)));
+            results[i].emplace(
+                call::make(function, inner, std::forward<decltype(element)>(element)));
         },
         place);
     std::vector<U> values;
@@ -227,8 +305,8 @@ auto parallel_map(const context& ctx, R&& range, std::size_t n, F&& f,
 }
 
 /// `init op e1 op e2 op …` over the elements of `range`: blocks of neighbours are folded by up to `n` goroutines,
-/// then their results from left to right. So `op` must be associative, and need not be commutative. It takes and
-/// returns what converts to T: `op(T, element)` inside a block, which begins with T(element), and `op(T, T)`.
+/// then their results from left to right, by the caller. So `op` must be associative, and need not be commutative. It
+/// takes and returns what converts to T: `op(T, element)` inside a block, which begins with T(element), and `op(T, T)`.
 /// All else as parallel_for.
 /// Cost        up to n goroutines, and a T for each of at most 4 n blocks.
 template <class R, class T, class Op>

@@ -1,0 +1,14 @@
+// expect-error: the function is called with an element of the range, or with a context and an element
+// tests/compile_fail/parallel_map_of_another_element.cpp — also where results are wanted.
+// SPDX-License-Identifier: BSL-1.0
+#include <string>
+#include <vector>
+
+#include <runnel/parallel.hpp>
+
+void use(const runnel::context& ctx, const std::vector<std::string>& words) {
+    runnel::parallel_map(ctx, words, 2, [](const std::string& w) { return w.size(); });
+#ifdef RUNNEL_EXPECT_FAIL
+    runnel::parallel_map(ctx, words, 2, [](int n) { return n; });
+#endif
+}
