@@ -83,4 +83,21 @@ TEST_CASE("behind a limiter all elements come, later", "[throttle]") {
     });
 }
 
+TEST_CASE("behind a limiter that has nothing before the deadline the output ends with the context",
+          "[throttle]") {
+    on_seeds([] {
+        runnel::rate_limiter limiter(2s);
+        const auto ctx = runnel::with_timeout(background(), 1s);
+        const stopwatch since;
+        const auto in = runnel::make_chan<int>(3);
+        for (int i = 1; i <= 3; ++i) in.send(i);
+        const auto out = throttle(ctx, in, limiter);
+        require(out.recv() == 1, "the first");
+        require(!out.recv(), "closed");
+        since.require_passed(1s, "when the context is done");
+        require(ctx.err() == runnel::errc::deadline_exceeded, "so the reader knows why");
+        require(in.len() == 1, "one was on its way");
+    });
+}
+
 }  // namespace

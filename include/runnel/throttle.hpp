@@ -75,7 +75,10 @@ recv_chan<detail::value_of<C>> throttle(const context& ctx, C&& in, rate_limiter
     return detail::start_stage<T>(
         [ctx, in = recv_chan<T>(std::forward<C>(in)), &limiter](const chan<T>& out) {
             while (recv_result<T> value = in.recv(ctx)) {
-                if (limiter.wait(ctx) != op_status::ok) return;
+                if (limiter.wait(ctx) != op_status::ok) {
+                    static_cast<void>(ctx.done().recv());  // it may have said so beforehand
+                    return;
+                }
                 if (!detail::pass_on(ctx, out, std::move(*value))) return;
             }
         },
