@@ -123,6 +123,34 @@ TEST_CASE("changes are a case of select", "[watch]") {
     expected.verify();
 }
 
+TEST_CASE("what one watcher has not seen is no news to another", "[watch]") {
+    watch<int> w(1);
+    auto a = w.subscribe();
+    auto b = w.subscribe();
+    CHECK(a.recv() == 1);
+    CHECK(b.recv() == 1);
+    const auto news_of_a = a.changed();
+    const auto news_of_b = b.changed();
+    auto c = w.subscribe();
+    const auto news_of_c = c.changed();
+    CHECK(news_of_c.try_recv().status() == op_status::closed);
+    CHECK(c.recv(background()).value() == 1);
+    CHECK(c.changed().try_recv().status() == op_status::would_block);
+    CHECK(news_of_a.try_recv().status() == op_status::would_block);
+    CHECK(news_of_b.try_recv().status() == op_status::would_block);
+    CHECK_FALSE(a.has_changed());
+    w.set(2);
+    CHECK(news_of_a.try_recv().status() == op_status::closed);
+    CHECK(news_of_b.try_recv().status() == op_status::closed);
+    CHECK(a.recv() == 2);
+    const auto next = a.changed();
+    CHECK(b.has_changed());
+    CHECK(b.changed().try_recv().status() == op_status::closed);
+    CHECK(next.try_recv().status() == op_status::would_block);
+    w.close();
+    CHECK(next.try_recv().status() == op_status::closed);
+}
+
 TEST_CASE("a closed watch gives its last value, then the end", "[watch]") {
     std::optional<watch<int>> w(1);
     auto a = w->subscribe();

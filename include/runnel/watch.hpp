@@ -41,24 +41,21 @@ public:
         /// Blocks  until there is a value that it has not seen.
         /// Errors  what the watch was closed with.
         std::optional<T> recv() {
-            for (;;) {
-                const runnel::recv_chan<unit> news = changed();
-                static_cast<void>(news.recv());
-                std::optional<T> value;
-                if (take(value)) return value;
-            }
+            std::optional<T> value;
+            while (!take(value)) static_cast<void>(changed().recv());
+            return value;
         }
         /// The same, unless the context is done first: a value, `closed`, `canceled` or `timeout`.
         recv_result<T> recv(const context& ctx) {
-            for (;;) {
-                const runnel::recv_chan<unit> news = changed();
-                const op_status s = news.recv(ctx).status();
+            op_status s = detail::status_of(ctx);
+            if (s != op_status::ok) return s;
+            std::optional<T> value;
+            while (!take(value)) {
+                s = changed().recv(ctx).status();
                 if (s != op_status::closed) return s;
-                std::optional<T> value;
-                if (!take(value)) continue;
-                if (!value) return op_status::closed;
-                return recv_result<T>(std::move(value));
             }
+            if (!value) return op_status::closed;
+            return recv_result<T>(std::move(value));
         }
         /// A channel that is closed as soon as there is something to receive: for select.
         recv_chan<unit> changed() const {
@@ -148,16 +145,16 @@ private:
             const std::lock_guard guard(lock);
             return value;
         }
-        /// With the lock held: closed if there is something new.
+        /// With the lock held: closed if there is something new to who has seen that. Then it is one of its own: who has
+        /// seen more waits for the other.
         recv_chan<unit> news_since(std::uint64_t seen) {
-            const bool is_new = closed || version != seen;
-            if (news == nullptr) news = make_chan<unit>();
-            const chan<unit> result = news;
-            if (is_new) {
-                result.close();
-                news = nullptr;
+            if (closed || version != seen) {
+                const chan<unit> now = make_chan<unit>();
+                now.close();
+                return now;
             }
-            return result;
+            if (news == nullptr) news = make_chan<unit>();
+            return news;
         }
 
         mutable mutex lock;
