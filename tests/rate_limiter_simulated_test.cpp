@@ -138,4 +138,44 @@ TEST_CASE("interval and burst change, the tokens stay", "[rate_limiter]") {
     });
 }
 
+TEST_CASE("what is given back is what was taken, in any order", "[rate_limiter]") {
+    on_seeds([] {
+        rate_limiter limiter(1s, 5);
+        std::vector<rate_limiter::reservation> all;
+        for (int i = 0; i < 5; ++i) all.push_back(limiter.reserve());
+        for (std::size_t given = 1; given <= 5; ++given) {
+            all[5 - given].cancel();
+            require(limiter.tokens() == given, "one each, of what could be acted on at once");
+        }
+        require(limiter.allow(5), "the burst");
+        for (int i = 0; i < 5; ++i) all[static_cast<std::size_t>(i)] = limiter.reserve();
+        limiter.set_interval(100ms);
+        require(limiter.reserve().delay() == 600ms, "before those whose time was fixed already");
+        all[4].cancel();
+        require(limiter.reserve().delay() == 600ms, "one place is free, and no more");
+    });
+}
+
+TEST_CASE("a wait that is cancelled when its time has come has what it waited for",
+          "[rate_limiter]") {
+    int ok = 0;
+    int canceled = 0;
+    on_seeds([&] {
+        rate_limiter limiter(1s);
+        limiter.wait();
+        const auto ctx = runnel::with_cancel(background());
+        runnel::wait_group wg;
+        wg.go([&ctx] {
+            runnel::sleep_for(1s);
+            ctx.cancel();
+        });
+        const op_status s = limiter.wait(ctx);
+        require(limiter.allow() == (s != op_status::ok), "a token is there, or was taken");
+        ++(s == op_status::ok ? ok : canceled);
+        wg.wait();
+    });
+    CHECK(ok > 0);
+    CHECK(canceled > 0);
+}
+
 }  // namespace

@@ -62,6 +62,25 @@ TEST_CASE("a wait that is cancelled takes nothing", "[rate_limiter]") {
     expected.verify();
 }
 
+TEST_CASE("a wait that hears of the cancellation after its time has taken its token",
+          "[rate_limiter]") {
+    const test::procs one(1);
+    const op_status s = runnel::run([] {
+        rate_limiter limiter(2ms);
+        limiter.wait();
+        const auto from = runnel::clock::now();
+        const auto ctx = runnel::with_cancel(background());
+        runnel::go([&] {
+            static_cast<void>(test::wait_parked(1, "select"));
+            ctx.cancel();
+            while (runnel::clock::now() <= from + 2ms) {  // with the only worker
+            }
+        });
+        return limiter.wait(ctx);
+    });
+    CHECK(s == op_status::ok);
+}
+
 TEST_CASE("a deadline that is too early is told at once", "[rate_limiter]") {
     rate_limiter limiter(1h, 1);
     CHECK(limiter.allow());
@@ -107,11 +126,36 @@ TEST_CASE("limits that make no sense are refused", "[rate_limiter]") {
 }
 
 TEST_CASE("the longest intervals and the largest bursts do not overflow", "[rate_limiter]") {
-    rate_limiter limiter(runnel::duration::max(), static_cast<std::size_t>(-1));
+    const std::size_t all = static_cast<std::size_t>(-1);
+    rate_limiter limiter(runnel::duration::max(), all);
     for (int i = 0; i < 100; ++i) static_cast<void>(limiter.reserve());
+    CHECK(limiter.tokens() == all - 100);
+    CHECK(limiter.allow(all - 100));
     CHECK_FALSE(limiter.allow());
-    rate_limiter many(1ns, static_cast<std::size_t>(-1));
+    for (int i = 0; i < 100; ++i) static_cast<void>(limiter.reserve(all));
+    limiter.set_interval(1ns);
+    limiter.set_interval(runnel::duration::max());
+    CHECK_FALSE(limiter.allow());
+    CHECK(limiter.reserve().delay() > 24h);
+    rate_limiter many(1ns, all);
     CHECK(many.allow(1'000'000));
+}
+
+TEST_CASE("a burst is as large as it is said to be, however long the intervals", "[rate_limiter]") {
+    const auto allowed = [](rate_limiter&& limiter) {
+        int n = 0;
+        while (n < 2'000'000 && limiter.allow()) ++n;
+        return n;
+    };
+    CHECK(rate_limiter(runnel::duration::max(), 5).tokens() == 5);
+    CHECK(allowed(rate_limiter(runnel::duration::max(), 5)) == 5);
+    CHECK(allowed(rate_limiter(24h * 365 * 20, 5)) == 5);
+    CHECK(allowed(rate_limiter(1h, 1'000'000)) == 1'000'000);
+    rate_limiter never(runnel::duration::max());
+    CHECK(never.allow());
+    CHECK(never.reserve().ok());
+    CHECK(never.reserve().ok());
+    CHECK(never.wait(runnel::with_timeout(background(), 1h)) == op_status::timeout);
 }
 
 }  // namespace

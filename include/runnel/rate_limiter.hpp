@@ -7,7 +7,7 @@
 //
 //   The bucket is one point in time: when it will be full again. Taking n tokens moves that point by n intervals,
 //   and what moves it further than `burst` intervals from now has to wait for the difference. So the
-//   arithmetic is exact, and there is nothing to refill.
+//   arithmetic is exact, and there is nothing to refill. A burst's intervals may be more than a duration holds: 128 bits.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,8 @@ public:
     rate_limiter(const rate_limiter&) = delete;
     rate_limiter& operator=(const rate_limiter&) = delete;
 
-    /// `events` a second. Errors  std::invalid_argument unless that is more than zero. Go  rate.Limit
+    /// `events` a second, or fewer: the interval is rounded up to a whole nanosecond, which shows from some 10^7 on.
+    /// Errors  std::invalid_argument unless that is more than zero. Go  rate.Limit
     static rate_limiter per_second(double events, std::size_t burst = 1) {
         if (!(events > 0)) {
             throw std::invalid_argument("runnel::rate_limiter: the rate is positive");
@@ -61,9 +62,9 @@ public:
     reservation reserve(std::size_t n = 1);
 
     /// Takes `n` tokens and parks until they are there; served in the order of the calls.
-    /// Returns  `ok`; `canceled` or `timeout`, as ctx.err() says, if the context is done first, and `timeout` at
-    ///          once if its deadline is earlier than the tokens. Then nothing is taken, but what others have waited for
-    ///          in the meantime stays with them.
+    /// Returns  `ok`, also if the context is done only when the tokens are there; `canceled` or `timeout`, as ctx.err()
+    ///          says, if it is done first, and `timeout` at once if its deadline is earlier than the tokens. Then nothing
+    ///          is taken, but what others have waited for in the meantime stays with them.
     /// Errors   std::invalid_argument for more than the burst.
     /// Go       WaitN
     op_status wait(const context& ctx, std::size_t n = 1);
@@ -73,9 +74,9 @@ public:
     std::size_t tokens() const {
         const std::lock_guard guard(mutex_);
         if (interval_ == duration::zero()) return burst_;
-        const duration all = cost_of(burst_);
-        const duration missing = missing_at(detail::now());
-        return missing >= all ? 0 : static_cast<std::size_t>((all - missing) / interval_);
+        const ticks all = cost_of(burst_);
+        const ticks missing = missing_at(ticks_of(detail::now()));
+        return missing >= all ? 0 : static_cast<std::size_t>((all - missing) / interval_.count());
     }
 
     /// As it is set now.
@@ -93,29 +94,33 @@ public:
     void set_interval(std::chrono::duration<Rep, Period> interval) {
         const duration wanted = checked_interval(detail::to_duration(interval));
         const std::lock_guard guard(mutex_);
-        const detail::time_point now = detail::now();
-        const duration missing = missing_at(now);
-        duration then = duration::zero();
-        if (interval_ > duration::zero()) then = rescaled(missing, interval_, wanted);
-        full_at_ = detail::deadline_after(then, now);
+        const ticks now = ticks_of(detail::now());
+        const ticks missing = missing_at(now);
+        full_at_ = now;
+        if (interval_ > duration::zero()) full_at_ += rescaled(missing, interval_, wanted);
         interval_ = wanted;
     }
     void set_burst(std::size_t burst) {
         checked_burst(burst);
         const std::lock_guard guard(mutex_);
-        const detail::time_point now = detail::now();
-        const duration missing = missing_at(now) + cost_of(burst) - cost_of(burst_);
-        full_at_ = missing > duration::zero() ? now + missing : now;
+        const ticks now = ticks_of(detail::now());
+        const ticks missing = missing_at(now) + cost_of(burst) - cost_of(burst_);
+        full_at_ = missing > 0 ? now + missing : now;
         burst_ = burst;
     }
 
 private:
+    /// A duration's, or a time point's since the clock began. No bucket is longer than 2^124 of them.
+    __extension__ using ticks = __int128;
+    static ticks ticks_of(detail::time_point t) { return t.time_since_epoch().count(); }
+    static duration duration_of(ticks t) { return duration(static_cast<duration::rep>(t)); }
+
     /// What taking tokens now would mean.
     struct plan {
         bool possible;
-        detail::time_point full_at;
+        ticks full_at;
         detail::time_point time_to_act;
-        duration cost;
+        ticks cost;
         duration interval;  // when it was made
     };
 
@@ -130,56 +135,61 @@ private:
         return n;
     }
 
-    /// So that sums of a few of them do not overflow.
-    static constexpr duration longest = duration::max() / 8;
+    static constexpr duration longest = duration::max() / 8;  // some 36 years
+    static constexpr ticks most = ticks{1} << 125;            // sums of a few do not overflow
 
-    duration cost_of(std::size_t n) const {
-        if (interval_ == duration::zero()) return duration::zero();
-        const auto most = static_cast<std::size_t>(longest / interval_);
-        return n > most ? longest : interval_ * static_cast<duration::rep>(n);
+    ticks cost_of(std::size_t n) const {
+        return static_cast<ticks>(n) * static_cast<ticks>(interval_.count());
     }
-    duration missing_at(detail::time_point now) const {
-        return full_at_ > now ? full_at_ - now : duration::zero();
+    ticks missing_at(ticks now) const {
+        const ticks missing = full_at_ > now ? full_at_ - now : 0;
+        return missing < most ? missing : most;
     }
 
     /// With the mutex held.
     plan plan_for(std::size_t n, detail::time_point now) const {
-        const duration cost = cost_of(n);
-        const duration missing = missing_at(now);
-        if ((n > burst_ && interval_ > duration::zero()) || missing > longest) {
-            return {false, {}, {}, {}, {}};
-        }
-        const duration beyond = missing + cost - cost_of(burst_);
-        return {true, now + missing + cost, beyond > duration::zero() ? now + beyond : now, cost,
+        if (n > burst_ && interval_ > duration::zero()) return {false, {}, {}, {}, {}};
+        const ticks cost = cost_of(n);
+        const ticks all = missing_at(ticks_of(now)) + cost;
+        const ticks beyond = all - cost_of(burst_);
+        const ticks wait = beyond < 0 ? 0 : beyond < longest.count() ? beyond : longest.count();
+        return {true, ticks_of(now) + all, detail::deadline_after(duration_of(wait), now), cost,
                 interval_};
     }
     /// The time of as many tokens, where one takes `to` and not `from`.
-    static duration rescaled(duration time, duration from, duration to) {
-        const double tokens = static_cast<double>(time.count()) / static_cast<double>(from.count());
-        return detail::to_duration(std::chrono::duration<double, duration::period>(
-            tokens * static_cast<double>(to.count())));
+    static ticks rescaled(ticks time, duration from, duration to) {
+        const ticks tokens = time / from.count();
+        if (to > duration::zero() && tokens >= most / to.count()) return most;
+        return tokens * to.count() + time % from.count() * to.count() / from.count();
     }
     void take(const plan& p) {
         full_at_ = p.full_at;
         last_act_ = p.time_to_act;
     }
 
-    /// Gives back what was planned, as far as nobody has reserved behind it: theirs is fixed already.
-    void give_back(const plan& p) {
+    /// Gives back what was planned, as far as nobody has reserved behind it: theirs is fixed already. False if it was
+    /// time to act: it counts as done.
+    bool give_back(const plan& p) {
         const std::lock_guard guard(mutex_);
         const detail::time_point now = detail::now();
-        if (p.time_to_act < now) return;  // it was time to act: it counts as done
-        const duration behind = last_act_ - p.time_to_act;
-        if (behind >= p.cost) return;
-        const duration back = p.cost - behind;
+        if (p.time_to_act < now) return false;
+        // The latest need not be the last to act: the interval may have changed, or one was given back.
+        const ticks behind =
+            last_act_ > p.time_to_act ? (last_act_ - p.time_to_act).count() : ticks{0};
+        if (behind >= p.cost) return true;
+        const ticks back = p.cost - behind;
         full_at_ -= p.interval == interval_ ? back : rescaled(back, p.interval, interval_);
-        if (behind == duration::zero()) last_act_ = p.time_to_act - p.cost;
+        if (last_act_ <= p.time_to_act) {
+            const ticks before = ticks_of(p.time_to_act) - p.cost;
+            last_act_ = before > ticks_of(now) ? detail::time_point(duration_of(before)) : now;
+        }
+        return true;
     }
 
     mutable mutex mutex_;
     duration interval_;  // guarded by mutex_, like all below
     std::size_t burst_;
-    detail::time_point full_at_{};   // when the bucket is full again; what has passed counts as now
+    ticks full_at_ = 0;              // when the bucket is full again; what has passed counts as now
     detail::time_point last_act_{};  // of the latest reservation
 };
 
@@ -200,7 +210,7 @@ public:
     }
     /// Gives the tokens back unless it was time to act already, as far as others' reservations allow. Go  Cancel
     void cancel() {
-        if (plan_.possible) limiter_->give_back(plan_);
+        if (plan_.possible) static_cast<void>(limiter_->give_back(plan_));
         plan_.possible = false;
     }
 
@@ -236,8 +246,7 @@ inline op_status rate_limiter::wait(const context& ctx, std::size_t n) {
     }
     if (p.time_to_act <= now) return op_status::ok;
     if (select(in_order, done(ctx), timeout(p.time_to_act)) == 1) return op_status::ok;
-    give_back(p);
-    return detail::status_of(ctx);
+    return give_back(p) ? detail::status_of(ctx) : op_status::ok;
 }
 
 }  // namespace v0
