@@ -267,6 +267,36 @@ TEST_CASE("an ordered failure comes after all before it, and nothing after it",
     expected.verify();
 }
 
+TEST_CASE("an element whose move throws leaves no gap in the order",
+          "[fan_out][ordered_transform]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const test::nothing_left left;
+        for (const std::size_t n : {1U, 2U, 5U}) {
+            for (int nth = 1; nth <= 20; ++nth) {
+                const auto in = runnel::make_chan<test::throws_on_move>(8);
+                for (int i = 0; i < 8; ++i) in.send(test::throws_on_move(i));
+                in.close();
+                test::throws_on_move::arm(nth);
+                const auto out = ordered_transform(background(), in, n,
+                                                   [](test::throws_on_move m) { return m.value; });
+                int got = 0;
+                bool failed = false;
+                try {
+                    while (const auto v = out.recv()) expected.check_eq(*v, got++, "in order");
+                } catch (const test::move_failed&) {
+                    failed = true;
+                }
+                expected.check(failed != test::throws_on_move::armed(), "told if one failed");
+                expected.check(failed || got == 8, "all of them else");
+                test::throws_on_move::disarm();
+            }
+        }
+        expected.check(left.holds(), "nothing left");
+    });
+    expected.verify();
+}
+
 TEST_CASE("goexit in a shared function costs its element alone", "[fan_out]") {
     test::expectations expected;
     test::on_workers([&] {

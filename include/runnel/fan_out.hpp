@@ -113,16 +113,17 @@ private:
         return true;
     }
 
-    /// What the input was closed with is an element, too: it has its ticket.
+    /// What the input was closed with is an element, too: it has its ticket. One whose move throws has no other than its own.
     recv_result<T> receive(std::size_t& ticket, std::exception_ptr& error) {
         const std::lock_guard guard(receiving_);
+        ticket = tickets_;
         try {
             recv_result<T> value = in_.recv(workers_.context());
-            if (value) ticket = tickets_++;
+            if (value) tickets_ = ticket + 1;
             return value;
         } catch (...) {
             error = std::current_exception();
-            ticket = tickets_++;
+            tickets_ = ticket + 1;
             return op_status::closed;
         }
     }
