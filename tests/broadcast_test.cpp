@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pipeline_support.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/support.hpp"
 
@@ -254,6 +255,27 @@ TEST_CASE("the oldest cannot be dropped without a buffer", "[broadcast]") {
     const auto s = b.subscribe(0, slow_subscriber::drop_newest);
     b.publish(1);
     CHECK(s.dropped() == 1);
+}
+
+TEST_CASE("nobody needs memory to leave, or to close", "[broadcast]") {
+    std::optional<ints> b(std::in_place, 2);
+    auto stays = b->subscribe();
+    std::optional leaves(b->subscribe());
+    const auto left = leaves->chan();
+    test::out_of_memory = true;
+    leaves.reset();
+    test::out_of_memory = false;
+    CHECK(b->subscribers() == 1);
+    CHECK(left.try_recv().status() == op_status::closed);
+    b->publish(1);
+    auto late = b->subscribe();
+    CHECK(b->subscribers() == 2);
+    b->publish(2);
+    test::out_of_memory = true;
+    b.reset();
+    test::out_of_memory = false;
+    CHECK(test::all_of(stays.chan()) == std::vector<int>{1, 2});
+    CHECK(test::all_of(late.chan()) == std::vector<int>{2});
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 #include <type_traits>
@@ -133,15 +134,21 @@ private:
     const std::shared_ptr<hub> hub_;
 };
 
-/// What a subscription and the hub share. Only who holds the hub's turn sends on `values`. Whoever takes it out of the
-/// hub's list closes it, so that happens once, and at any time: the publisher may find it closed.
+/// What a subscription and the hub share. Only who holds the hub's turn sends on `values`. It is closed once, at any time
+/// and by anybody: the publisher may find it so.
 template <class T>
 struct broadcast<T>::link {
     link(std::size_t buffer, slow_subscriber p) : values(make_chan<T>(buffer)), policy(p) {}
 
+    void close(std::exception_ptr error) {
+        // relaxed, like below: who is first, and no more
+        if (!left.exchange(true, detail::memory_order_relaxed)) values.close(std::move(error));
+    }
+
     const runnel::chan<T> values;
     const slow_subscriber policy;
     detail::atomic<std::uint64_t> dropped{0};
+    detail::atomic<bool> left{false};
 };
 
 template <class T>
@@ -150,16 +157,24 @@ public:
     void join(const std::shared_ptr<link>& l) {
         const std::lock_guard guard(mutex_);
         if (closed_) {
-            l->values.close(error_);
+            l->close(error_);
             return;
         }
-        auto more = std::make_shared<links>(*links_);
+        auto more = without_those_that_left();
         more->push_back(l);
         links_ = std::move(more);
     }
 
-    void leave(const link& l) {
-        if (remove(l)) l.values.close();
+    /// Needs no memory: in want of it the link stays in the list until the next change.
+    void leave(link& l, std::exception_ptr error = nullptr) noexcept {
+        l.close(std::move(error));
+        const std::lock_guard guard(mutex_);
+        if (closed_) return;
+        try {
+            links_ = without_those_that_left();
+        } catch (const std::bad_alloc&) {
+            return;
+        }
     }
 
     op_status publish(const context& ctx, const T& value) {
@@ -173,20 +188,24 @@ public:
     }
 
     void close(std::exception_ptr error) {
-        std::shared_ptr<const links> all = std::make_shared<links>();
+        std::shared_ptr<const links> all;
         {
             const std::lock_guard guard(mutex_);
             if (closed_) return;
             closed_ = true;
             error_ = error;
-            std::swap(all, links_);
+            all = std::move(links_);
         }
-        for (const std::shared_ptr<link>& l : *all) l->values.close(error);
+        for (const std::shared_ptr<link>& l : *all) l->close(error);
     }
 
     std::size_t size() const {
         const std::lock_guard guard(mutex_);
-        return links_->size();
+        std::size_t n = 0;
+        if (!closed_) {
+            for (const std::shared_ptr<link>& l : *links_) n += has_left(*l) ? 0 : 1;
+        }
+        return n;
     }
 
 private:
@@ -203,17 +222,16 @@ private:
         return links_;
     }
 
-    /// False if it is not there any more.
-    bool remove(const link& l) {
-        const std::lock_guard guard(mutex_);
-        auto fewer = std::make_shared<links>();
-        fewer->reserve(links_->size());
-        for (const std::shared_ptr<link>& other : *links_) {
-            if (other.get() != &l) fewer->push_back(other);
+    static bool has_left(const link& l) { return l.left.load(detail::memory_order_relaxed); }
+
+    /// With the mutex, and room for one more.
+    std::shared_ptr<links> without_those_that_left() const {
+        auto rest = std::make_shared<links>();
+        rest->reserve(links_->size() + 1);
+        for (const std::shared_ptr<link>& l : *links_) {
+            if (!has_left(*l)) rest->push_back(l);
         }
-        if (fewer->size() == links_->size()) return false;
-        links_ = std::move(fewer);
-        return true;
+        return rest;
     }
 
     /// With the turn.
@@ -232,11 +250,16 @@ private:
                     } while (l.values.try_send(value) != op_status::ok);
                     break;
                 case slow_subscriber::disconnect:
-                    disconnect(l);
+                    leave(l, std::make_exception_ptr(std::system_error(
+                                 std::make_error_code(std::errc::no_buffer_space),
+                                 "runnel::broadcast: the subscriber was too slow")));
                     break;
             }
         } catch (const closed_channel&) {
             static_cast<void>(present());  // it has left, or all is over
+        } catch (...) {
+            static_cast<void>(present());  // what the broadcast was closed with
+            throw;
         }
         return op_status::ok;
     }
@@ -244,17 +267,10 @@ private:
         l.dropped.fetch_add(1, detail::memory_order_relaxed);  // relaxed: a count alone
     }
 
-    void disconnect(link& l) {
-        if (!remove(l)) return;  // it has just left
-        l.values.close(std::make_exception_ptr(
-            std::system_error(std::make_error_code(std::errc::no_buffer_space),
-                              "runnel::broadcast: the subscriber was too slow")));
-    }
-
     semaphore turn_{1};  // whoever holds it sends
     mutable mutex mutex_;
     std::shared_ptr<const links> links_ =
-        std::make_shared<links>();  // guarded by mutex_; replaced, not changed
+        std::make_shared<links>();  // guarded by mutex_; replaced, not changed; null once closed
     bool closed_ = false;           // guarded by mutex_
     std::exception_ptr error_;      // likewise
 };

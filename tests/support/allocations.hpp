@@ -13,6 +13,7 @@ namespace test {
 
 inline std::atomic<long> allocations{0};
 inline std::atomic<long> outstanding{0};
+inline thread_local bool out_of_memory = false;  // this thread gets none
 
 // What `f` allocates every time: the least of many calls. One call alone may meet what is made once in a while for
 // any number of calls to come: another slab of control blocks, a worker's thread.
@@ -30,6 +31,7 @@ long allocations_of(const F& f) {
 }
 
 inline void* count_allocation(std::size_t size, std::size_t alignment) noexcept {
+    if (out_of_memory) return nullptr;
     allocations.fetch_add(1, std::memory_order_relaxed);
     outstanding.fetch_add(1, std::memory_order_relaxed);
     const std::size_t whole = (size + alignment - 1) / alignment * alignment;
