@@ -76,6 +76,9 @@ TEST_CASE("move-only elements are collected", "[batch]") {
 TEST_CASE("a batch of no element is refused", "[batch]") {
     CHECK_THROWS_AS(batch(background(), recv_chan<int>(), 0, 1s), std::invalid_argument);
     CHECK_THROWS_AS(batch(background(), recv_chan<int>(), 0), std::invalid_argument);
+    CHECK_THROWS_AS(batch(background(), recv_chan<int>(), -1, 1s), std::invalid_argument);
+    const auto all = batch(background(), test::numbers(3), static_cast<std::size_t>(-1));
+    CHECK(all.recv() == test::count_to(3));
 }
 
 }  // namespace

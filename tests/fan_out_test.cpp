@@ -361,10 +361,13 @@ TEST_CASE("a shared function is destroyed before the output is closed", "[fan_ou
 
 TEST_CASE("no goroutine is too few", "[fan_out]") {
     const auto f = [](int v) { return v; };
-    CHECK_THROWS_AS(fan_out(background(), recv_chan<int>(), 0, f), std::invalid_argument);
-    CHECK_THROWS_AS(parallel_transform(background(), recv_chan<int>(), 0, f),
-                    std::invalid_argument);
-    CHECK_THROWS_AS(ordered_transform(background(), recv_chan<int>(), 0, f), std::invalid_argument);
+    for (const int n : {0, -1}) {
+        CHECK_THROWS_AS(fan_out(background(), recv_chan<int>(), n, f), std::invalid_argument);
+        CHECK_THROWS_AS(parallel_transform(background(), recv_chan<int>(), n, f),
+                        std::invalid_argument);
+        CHECK_THROWS_AS(ordered_transform(background(), recv_chan<int>(), n, f),
+                        std::invalid_argument);
+    }
 }
 
 }  // namespace

@@ -247,6 +247,9 @@ TEST_CASE("move-only elements and functions", "[from]") {
 TEST_CASE("numbers that make no sense are refused where they are written", "[from]") {
     CHECK_THROWS_AS(batch(0), std::invalid_argument);
     CHECK_THROWS_AS(batch(0, 1s), std::invalid_argument);
+    CHECK_THROWS_AS(batch(-1), std::invalid_argument);
+    CHECK_THROWS_AS(take(-1), std::invalid_argument);
+    CHECK_THROWS_AS(ordered_transform(-1L, [](int v) { return v; }), std::invalid_argument);
     CHECK_THROWS_AS(parallel_transform(0, [](int v) { return v; }), std::invalid_argument);
     CHECK_THROWS_AS(ordered_transform(0, [](int v) { return v; }), std::invalid_argument);
 }

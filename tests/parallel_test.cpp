@@ -408,11 +408,13 @@ TEST_CASE("a reduction fails, and is cancelled", "[parallel][reduce]") {
 
 TEST_CASE("no goroutine is too few to work in parallel", "[parallel]") {
     const std::vector<int> v{1, 2};
-    CHECK_THROWS_AS(parallel_for(background(), v, 0, [](int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(parallel_map(background(), v, 0, [](int x) { return x; }),
-                    std::invalid_argument);
-    CHECK_THROWS_AS(parallel_reduce(background(), v, 0, 0, [](int a, int b) { return a + b; }),
-                    std::invalid_argument);
+    for (const int n : {0, -1}) {
+        CHECK_THROWS_AS(parallel_for(background(), v, n, [](int) {}), std::invalid_argument);
+        CHECK_THROWS_AS(parallel_map(background(), v, n, [](int x) { return x; }),
+                        std::invalid_argument);
+        CHECK_THROWS_AS(parallel_reduce(background(), v, n, 0, [](int a, int b) { return a + b; }),
+                        std::invalid_argument);
+    }
 }
 
 TEST_CASE("a thread may wait for parallel work", "[parallel]") {

@@ -118,6 +118,7 @@ TEST_CASE("more than the burst can never be had", "[rate_limiter]") {
 TEST_CASE("limits that make no sense are refused", "[rate_limiter]") {
     CHECK_THROWS_AS(rate_limiter(-1s), std::invalid_argument);
     CHECK_THROWS_AS(rate_limiter(1s, 0), std::invalid_argument);
+    CHECK_THROWS_AS(rate_limiter(1s, -1), std::invalid_argument);
     CHECK_THROWS_AS(rate_limiter::per_second(0), std::invalid_argument);
     rate_limiter limiter(1s);
     CHECK_THROWS_AS(limiter.set_burst(0), std::invalid_argument);

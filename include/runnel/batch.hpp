@@ -10,11 +10,11 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/count.hpp>
 #include <runnel/select.hpp>
 #include <runnel/stage.hpp>
 
@@ -51,18 +51,18 @@ bool collect_batch(const context& ctx, const recv_chan<T>& in, std::size_t size,
 
 }  // namespace detail
 
-/// Vectors of up to `size` elements, in their order. One is sent when it is full, or `max_wait` after its first element
+/// Vectors of up to `count` elements, in their order. One is sent when it is full, or `max_wait` after its first element
 /// came, or when the input ends: none is empty. With a `max_wait` of zero or less it is sent with what is there at
 /// once. While the reader has not taken one, no elements are received.
-/// Errors      std::invalid_argument for a size of 0. What `in` was closed with comes after the last vector.
+/// Errors      std::invalid_argument for a size of less than one. What `in` was closed with comes after the last vector.
 /// Cancel      the elements collected so far are dropped.
 /// Cost        one goroutine and one channel; the elements' storage.
 template <detail::receive_handle C, class Rep, class Period>
 recv_chan<std::vector<detail::value_of<C>>> batch(
-    const context& ctx, C&& in, std::size_t size, std::chrono::duration<Rep, Period> max_wait,
+    const context& ctx, C&& in, detail::count count, std::chrono::duration<Rep, Period> max_wait,
     detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
-    if (size == 0) throw std::invalid_argument("runnel::batch: the size is at least 1");
+    const std::size_t size = count.at_least(1, "runnel::batch: the size is at least 1");
     return detail::start_stage<std::vector<T>>(
         [ctx, in = recv_chan<T>(std::forward<C>(in)), size,
          wait = detail::to_duration(max_wait)](const chan<std::vector<T>>& out) {
@@ -76,10 +76,10 @@ recv_chan<std::vector<detail::value_of<C>>> batch(
         },
         place);
 }
-/// The same without a limit of time: only the last one may have less than `size` elements.
+/// The same without a limit of time: only the last one may have fewer elements.
 template <detail::receive_handle C>
 recv_chan<std::vector<detail::value_of<C>>> batch(
-    const context& ctx, C&& in, std::size_t size,
+    const context& ctx, C&& in, detail::count size,
     detail::source_place place = detail::source_place::here()) {
     return batch(ctx, std::forward<C>(in), size, duration::max(), place);
 }

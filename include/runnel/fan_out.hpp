@@ -13,11 +13,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <runnel/detail/count.hpp>
 #include <runnel/group.hpp>
 #include <runnel/mutex.hpp>
 #include <runnel/stage.hpp>
@@ -39,11 +39,6 @@ struct shared_call {
 };
 template <class F, class T>
 using shared_result = typename shared_call<F, T>::type;
-
-inline std::size_t at_least_one(std::size_t n, const char* what) {
-    if (n == 0) throw std::invalid_argument(what);
-    return n;
-}
 
 // ---- 1. results in any order ----
 
@@ -145,18 +140,19 @@ private:
 
 }  // namespace detail
 
-/// `n` channels, each with `f` of the elements that its goroutine received: every element goes to one of them, to
+/// `count` channels, each with `f` of the elements that its goroutine received: every element goes to one of them, to
 /// whichever has time. All share one `f`, called as const and by several at once.
-/// Errors      std::invalid_argument for n = 0. An exception of `f` closes the channel of the goroutine that it
+/// Errors      std::invalid_argument for less than one. An exception of `f` closes the channel of the goroutine that it
 ///             was thrown in; the others go on.
 /// Cancel      all are closed.
-/// Cost        n goroutines and channels. Go  the pattern of that name
+/// Cost        a goroutine for each channel. Go  the pattern of that name
 template <detail::receive_handle C, class F>
-auto fan_out(const context& ctx, C&& in, std::size_t n, F&& f,
+auto fan_out(const context& ctx, C&& in, detail::count count, F&& f,
              detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
     using U = detail::shared_result<std::decay_t<F>, T>;
-    detail::at_least_one(n, "runnel::fan_out: the number of channels is at least 1");
+    const std::size_t n =
+        count.at_least(1, "runnel::fan_out: the number of channels is at least 1");
     const recv_chan<T> input(std::forward<C>(in));
     const auto shared = std::make_shared<const std::decay_t<F>>(std::forward<F>(f));
     std::vector<recv_chan<U>> outs;
@@ -175,18 +171,19 @@ auto fan_out(const context& ctx, C&& in, std::size_t n, F&& f,
     return outs;
 }
 
-/// `f` of each element, by `n` goroutines at once, in whatever order they finish. All share one `f`, called as const.
-/// At most `n` elements are in hand.
-/// Errors      std::invalid_argument for n = 0. After the first exception of `f` nothing more is received; the results
+/// `f` of each element, by `count` goroutines at once, in whatever order they finish. All share one `f`, called as const.
+/// At most `count` elements are in hand.
+/// Errors      std::invalid_argument for less than one. After the first exception of `f` nothing more is received; the results
 ///             of what was received come out, then the exception.
 /// Cancel      as transform.
-/// Cost        n + 1 goroutines and one channel.
+/// Cost        count + 1 goroutines and one channel.
 template <detail::receive_handle C, class F>
-auto parallel_transform(const context& ctx, C&& in, std::size_t n, F&& f,
+auto parallel_transform(const context& ctx, C&& in, detail::count count, F&& f,
                         detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
     using U = detail::shared_result<std::decay_t<F>, T>;
-    detail::at_least_one(n, "runnel::parallel_transform: the number of goroutines is at least 1");
+    const std::size_t n =
+        count.at_least(1, "runnel::parallel_transform: the number of goroutines is at least 1");
     return detail::start_stage<U>(
         [ctx, in = recv_chan<T>(std::forward<C>(in)), n, f = std::decay_t<F>(std::forward<F>(f)),
          place](const chan<U>& out) {
@@ -195,17 +192,18 @@ auto parallel_transform(const context& ctx, C&& in, std::size_t n, F&& f,
         place);
 }
 
-/// The same with the results in the order of the elements. A slow one holds back those behind it: at most `n` elements
-/// are in hand.
-/// Errors      std::invalid_argument for n = 0. An exception of `f` comes after the results of all elements before
+/// The same with the results in the order of the elements. A slow one holds back those behind it: at most `count`
+/// elements are in hand.
+/// Errors      std::invalid_argument for less than one. An exception of `f` comes after the results of all elements before
 ///             that one, and nothing comes after it.
 template <detail::receive_handle C, class F>
-auto ordered_transform(const context& ctx, C&& in, std::size_t n, F&& f,
+auto ordered_transform(const context& ctx, C&& in, detail::count count, F&& f,
                        detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
     using G = std::decay_t<F>;
     using U = detail::shared_result<G, T>;
-    detail::at_least_one(n, "runnel::ordered_transform: the number of goroutines is at least 1");
+    const std::size_t n =
+        count.at_least(1, "runnel::ordered_transform: the number of goroutines is at least 1");
     return detail::start_stage<U>(
         [ctx, in = recv_chan<T>(std::forward<C>(in)), n, f = G(std::forward<F>(f)),
          place](const chan<U>& out) {

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <runnel/batch.hpp>
+#include <runnel/detail/count.hpp>
 #include <runnel/detail/mistake.hpp>
 #include <runnel/fan_out.hpp>
 #include <runnel/or_done.hpp>
@@ -181,28 +182,29 @@ auto flat_map(F&& f, detail::source_place place = detail::source_place::here()) 
     return detail::step_closure<step>{step{std::forward<F>(f)}, place};
 }
 /// take(ctx, in, n), as a step of a flow.
-inline auto take(std::size_t n, detail::source_place place = detail::source_place::here()) {
-    return detail::step_closure<detail::take_step>{detail::take_step{n}, place};
+inline auto take(detail::count n, detail::source_place place = detail::source_place::here()) {
+    return detail::step_closure<detail::take_step>{detail::take_step(n), place};
 }
 
 /// batch(ctx, in, size, max_wait), as a step of a flow.
 template <class Rep, class Period>
-auto batch(std::size_t size, std::chrono::duration<Rep, Period> max_wait,
+auto batch(detail::count count, std::chrono::duration<Rep, Period> max_wait,
            detail::source_place place = detail::source_place::here()) {
-    detail::at_least_one(size, "runnel::batch: the size is at least 1");
+    const std::size_t size = count.at_least(1, "runnel::batch: the size is at least 1");
     return [=]<class T>(const context& ctx, recv_chan<T> in) {
         return batch(ctx, std::move(in), size, max_wait, place);
     };
 }
-inline auto batch(std::size_t size, detail::source_place place = detail::source_place::here()) {
+inline auto batch(detail::count size, detail::source_place place = detail::source_place::here()) {
     return batch(size, duration::max(), place);
 }
 
 /// parallel_transform(ctx, in, n, f), as a step of a flow.
 template <class F>
-auto parallel_transform(std::size_t n, F&& f,
+auto parallel_transform(detail::count count, F&& f,
                         detail::source_place place = detail::source_place::here()) {
-    detail::at_least_one(n, "runnel::parallel_transform: the number of goroutines is at least 1");
+    const std::size_t n =
+        count.at_least(1, "runnel::parallel_transform: the number of goroutines is at least 1");
     return [n, f = std::decay_t<F>(std::forward<F>(f)), place]<class T>(const context& ctx,
                                                                         recv_chan<T> in) mutable {
         return parallel_transform(ctx, std::move(in), n, std::move(f), place);
@@ -210,9 +212,10 @@ auto parallel_transform(std::size_t n, F&& f,
 }
 /// ordered_transform(ctx, in, n, f), as a step of a flow.
 template <class F>
-auto ordered_transform(std::size_t n, F&& f,
+auto ordered_transform(detail::count count, F&& f,
                        detail::source_place place = detail::source_place::here()) {
-    detail::at_least_one(n, "runnel::ordered_transform: the number of goroutines is at least 1");
+    const std::size_t n =
+        count.at_least(1, "runnel::ordered_transform: the number of goroutines is at least 1");
     return [n, f = std::decay_t<F>(std::forward<F>(f)), place]<class T>(const context& ctx,
                                                                         recv_chan<T> in) mutable {
         return ordered_transform(ctx, std::move(in), n, std::move(f), place);

@@ -12,7 +12,6 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -21,6 +20,7 @@
 
 #include <runnel/context.hpp>
 #include <runnel/detail/atomic.hpp>
+#include <runnel/detail/count.hpp>
 #include <runnel/detail/range.hpp>
 #include <runnel/error.hpp>
 #include <runnel/group.hpp>
@@ -207,9 +207,6 @@ using call_for = element_call<std::remove_cvref_t<F>, typename handed_out<R>::ty
 template <class R, class Use>
 void for_each_element(const context& ctx, R& range, std::size_t n, const char* who, const Use& use,
                       source_place place) {
-    if (n == 0) {
-        throw std::invalid_argument(std::string(who) + ": the number of goroutines is at least 1");
-    }
     element_source<R> elements(range);
     atomic<bool> cut_short{false};
     {
@@ -240,7 +237,7 @@ void for_each_element(const context& ctx, R& range, std::size_t n, const char* w
 
 // ---- 3. the functions ----
 
-/// Calls `f` for each element of `range`, by up to `n` goroutines at once, and returns when all is done. `f` takes the
+/// Calls `f` for each element of `range`, by up to `count` goroutines at once, and returns when all is done. `f` takes the
 /// element, `*it`, or a context and the element; it is shared, and called as const. Which goroutine takes which
 /// element, and when, is open; elements are taken one by one, so tiny work is better given in blocks.
 /// A range that can be read once, such as a channel, is read no further than there is somebody to work on it, and `f`
@@ -251,13 +248,15 @@ void for_each_element(const context& ctx, R& range, std::size_t n, const char* w
 /// Errors      the first exception of `f`: no element is taken any more, and the context given to `f` is done; it is
 ///             rethrown when all calls have ended. A call that ends by goexit counts as one: a panic. So does what
 ///             the range throws. std::system_error with ctx.cause() if `ctx` was done before all elements were taken,
-///             or, of what can be read once, before its end was seen. std::invalid_argument for n = 0.
+///             or, of what can be read once, before its end was seen. std::invalid_argument for less than one.
 /// Visibility  what `f` did happens before parallel_for returns.
-/// Cost        up to n goroutines; an atomic addition an element, or a mutex if they have no random access.
+/// Cost        up to `count` goroutines; an atomic addition an element, or a mutex if they have no random access.
 template <class R, class F>
     requires detail::range_like<std::remove_reference_t<R>>
-void parallel_for(const context& ctx, R&& range, std::size_t n, F&& f,
+void parallel_for(const context& ctx, R&& range, detail::count count, F&& f,
                   detail::source_place place = detail::source_place::here()) {
+    const std::size_t n =
+        count.at_least(1, "runnel::parallel_for: the number of goroutines is at least 1");
     using range_type = std::remove_reference_t<R>;
     using call = detail::call_for<range_type, F>;
     const std::remove_cvref_t<F>& function = f;
@@ -273,8 +272,10 @@ void parallel_for(const context& ctx, R&& range, std::size_t n, F&& f,
 /// The results of `f` of each element of `range`, in the range's order. All else as parallel_for.
 template <class R, class F>
     requires detail::range_like<std::remove_reference_t<R>>
-auto parallel_map(const context& ctx, R&& range, std::size_t n, F&& f,
+auto parallel_map(const context& ctx, R&& range, detail::count count, F&& f,
                   detail::source_place place = detail::source_place::here()) {
+    const std::size_t n =
+        count.at_least(1, "runnel::parallel_map: the number of goroutines is at least 1");
     using range_type = std::remove_reference_t<R>;
     using iterator = detail::iterator_of<range_type>;
     static_assert(std::forward_iterator<iterator>,
@@ -304,15 +305,17 @@ auto parallel_map(const context& ctx, R&& range, std::size_t n, F&& f,
     return values;
 }
 
-/// `init op e1 op e2 op …` over the elements of `range`: blocks of neighbours are folded by up to `n` goroutines,
+/// `init op e1 op e2 op …` over the elements of `range`: blocks of neighbours are folded by up to `count` goroutines,
 /// then their results from left to right, by the caller. So `op` must be associative, and need not be commutative. It
 /// takes and returns what converts to T: `op(T, element)` inside a block, which begins with T(element), and `op(T, T)`.
 /// All else as parallel_for.
-/// Cost        up to n goroutines, and a T for each of at most 4 n blocks.
+/// Cost        up to `count` goroutines, and a T for each of at most four times as many blocks.
 template <class R, class T, class Op>
     requires detail::range_like<std::remove_reference_t<R>>
-T parallel_reduce(const context& ctx, R&& range, std::size_t n, T init, Op&& op,
+T parallel_reduce(const context& ctx, R&& range, detail::count count, T init, Op&& op,
                   detail::source_place place = detail::source_place::here()) {
+    const std::size_t n =
+        count.at_least(1, "runnel::parallel_reduce: the number of goroutines is at least 1");
     using range_type = std::remove_reference_t<R>;
     using iterator = detail::iterator_of<range_type>;
     static_assert(std::forward_iterator<iterator>,

@@ -17,6 +17,7 @@
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
 #include <runnel/detail/chrono.hpp>
+#include <runnel/detail/count.hpp>
 #include <runnel/mutex.hpp>
 #include <runnel/select.hpp>
 
@@ -30,9 +31,9 @@ class rate_limiter {
 public:
     class reservation;
 
-    /// Errors  std::invalid_argument for a negative interval or a burst of 0.
+    /// Errors  std::invalid_argument for a negative interval or a burst of less than 1.
     template <class Rep, class Period>
-    explicit rate_limiter(std::chrono::duration<Rep, Period> interval, std::size_t burst = 1)
+    explicit rate_limiter(std::chrono::duration<Rep, Period> interval, detail::count burst = 1)
         : interval_(checked_interval(detail::to_duration(interval))),
           burst_(checked_burst(burst)) {}
     rate_limiter(const rate_limiter&) = delete;
@@ -40,7 +41,7 @@ public:
 
     /// `events` a second, or fewer: the interval is rounded up to a whole nanosecond, which shows from some 10^7 on.
     /// Errors  std::invalid_argument unless that is more than zero. Go  rate.Limit
-    static rate_limiter per_second(double events, std::size_t burst = 1) {
+    static rate_limiter per_second(double events, detail::count burst = 1) {
         if (!(events > 0)) {
             throw std::invalid_argument("runnel::rate_limiter: the rate is positive");
         }
@@ -100,8 +101,8 @@ public:
         if (interval_ > duration::zero()) full_at_ += rescaled(missing, interval_, wanted);
         interval_ = wanted;
     }
-    void set_burst(std::size_t burst) {
-        checked_burst(burst);
+    void set_burst(detail::count new_burst) {
+        const std::size_t burst = checked_burst(new_burst);
         const std::lock_guard guard(mutex_);
         const ticks now = ticks_of(detail::now());
         const ticks missing = missing_at(now) + cost_of(burst) - cost_of(burst_);
@@ -130,9 +131,8 @@ private:
         }
         return d < longest ? d : longest;
     }
-    static std::size_t checked_burst(std::size_t n) {
-        if (n == 0) throw std::invalid_argument("runnel::rate_limiter: the burst is at least 1");
-        return n;
+    static std::size_t checked_burst(detail::count n) {
+        return n.at_least(1, "runnel::rate_limiter: the burst is at least 1");
     }
 
     static constexpr duration longest = duration::max() / 8;  // some 36 years

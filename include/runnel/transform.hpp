@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <runnel/detail/count.hpp>
 #include <runnel/detail/range.hpp>
 #include <runnel/stage.hpp>
 
@@ -109,6 +110,7 @@ struct flat_map_step {
 struct take_step {
     std::size_t left;
 
+    explicit take_step(count n) : left(n.at_least(0, "runnel::take: the number is not negative")) {}
     template <class T>
     using output = T;
     bool exhausted() const noexcept { return left == 0; }
@@ -188,11 +190,12 @@ auto flat_map(const context& ctx, C&& in, F&& f,
 
 /// The first `n` elements; then the output is closed, and nothing more is received. Whoever feeds `in` may wait for
 /// somebody to receive the rest: cancel its context.
+/// Errors      std::invalid_argument for a negative number.
 template <detail::receive_handle C>
-recv_chan<detail::value_of<C>> take(const context& ctx, C&& in, std::size_t n,
+recv_chan<detail::value_of<C>> take(const context& ctx, C&& in, detail::count n,
                                     detail::source_place place = detail::source_place::here()) {
     return detail::start_steps(ctx, recv_chan<detail::value_of<C>>(std::forward<C>(in)),
-                               detail::take_step{n}, place);
+                               detail::take_step(n), place);
 }
 
 }  // namespace v0

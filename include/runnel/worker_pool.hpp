@@ -7,18 +7,17 @@
 //   Tests   tests/worker_pool_test.cpp
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
+#include <runnel/detail/count.hpp>
 #include <runnel/go.hpp>
 #include <runnel/mutex.hpp>
 #include <runnel/outcome.hpp>
@@ -47,16 +46,16 @@ class worker_pool {
 public:
     /// `f` is shared by the workers, and called as const.
     /// Errors  std::invalid_argument if there is to be no worker; and those of go.
-    template <std::integral N, class F>
-    worker_pool(const context& ctx, N workers, F&& f,
+    template <class F>
+    worker_pool(const context& ctx, detail::count workers, F&& f,
                 detail::source_place place = detail::source_place::here())
-        : worker_pool(make_chan<outcome<Result>>(unbounded), ctx, checked(workers),
-                      std::forward<F>(f), place) {}
+        : worker_pool(make_chan<outcome<Result>>(unbounded), ctx, workers, std::forward<F>(f),
+                      place) {}
     /// With room for `results_capacity` outcomes, beyond which workers wait for the reader.
-    template <std::integral N, class F>
-    worker_pool(const context& ctx, N workers, F&& f, std::size_t results_capacity,
+    template <class F>
+    worker_pool(const context& ctx, detail::count workers, F&& f, std::size_t results_capacity,
                 detail::source_place place = detail::source_place::here())
-        : worker_pool(make_chan<outcome<Result>>(results_capacity), ctx, checked(workers),
+        : worker_pool(make_chan<outcome<Result>>(results_capacity), ctx, workers,
                       std::forward<F>(f), place) {}
     worker_pool(const worker_pool&) = delete;
     worker_pool& operator=(const worker_pool&) = delete;
@@ -91,7 +90,7 @@ public:
 
 private:
     template <class F>
-    worker_pool(chan<outcome<Result>> results, const context& ctx, std::size_t workers, F&& f,
+    worker_pool(chan<outcome<Result>> results, const context& ctx, detail::count count, F&& f,
                 detail::source_place place)
         : context_(with_cancel(ctx)), jobs_(make_chan<Job>()), results_(std::move(results)) {
         using G = std::decay_t<F>;
@@ -103,20 +102,14 @@ private:
         static_assert(std::is_void_v<Result> ||
                           std::is_constructible_v<Result, std::invoke_result_t<const G&, Job>>,
                       "runnel::worker_pool: the function returns a result");
+        const std::size_t workers =
+            count.at_least(1, "runnel::worker_pool: the number of workers is at least 1");
         ended_.add();
         supervisor_.go(
             [this, workers, place, f = std::optional<G>(std::forward<F>(f))]() mutable {
                 supervise(f, workers, place);
             },
             place);
-    }
-
-    template <class N>
-    static std::size_t checked(N workers) {
-        if (workers < N{1}) {
-            throw std::invalid_argument("runnel::worker_pool: the number of workers is at least 1");
-        }
-        return static_cast<std::size_t>(workers);
     }
 
     template <class G>
