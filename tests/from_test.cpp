@@ -244,6 +244,38 @@ TEST_CASE("move-only elements and functions", "[from]") {
     expected.verify();
 }
 
+TEST_CASE("a pipeline that was continued or moved is not one any more", "[from]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const test::nothing_left left;
+        const auto same = [](int v) { return v; };
+        const auto refused = [](auto&& f) {
+            try {
+                static_cast<void>(f.chan());
+                return false;
+            } catch (const runnel::panic& e) {
+                return test::words_of(e) == "flow: continued after its start";
+            }
+        };
+        auto a = from(background(), test::numbers(2));
+        auto b = std::move(a) | transform(same);
+        expected.check(refused(a), "continued");
+        auto c = std::move(b);
+        expected.check(refused(b), "moved");
+        static_cast<void>(c.chan());
+        auto d = std::move(c);
+        expected.check(refused(c), "moved after its start");
+        expected.check(test::all_of(d.chan()) == test::count_to(2), "and that one has it");
+        auto e = from(background(), test::numbers(3)) | take(1);
+        auto f = from(background(), test::numbers(3)) | take(2);
+        e = std::move(f);
+        expected.check(refused(f), "moved by assignment");
+        expected.check(test::all_of(e.chan()) == test::count_to(2), "the assigned one");
+        expected.check(left.holds(), "nothing left");
+    });
+    expected.verify();
+}
+
 TEST_CASE("numbers that make no sense are refused where they are written", "[from]") {
     CHECK_THROWS_AS(batch(0), std::invalid_argument);
     CHECK_THROWS_AS(batch(0, 1s), std::invalid_argument);

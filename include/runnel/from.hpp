@@ -56,6 +56,24 @@ auto fuse(First&& first, Then&& then) {
     }
 }
 
+/// An optional that is empty once it was moved from.
+template <class T>
+struct movable_once : std::optional<T> {
+    using std::optional<T>::optional;
+    movable_once(movable_once&& o) : std::optional<T>(static_cast<std::optional<T>&&>(o)) {
+        o.reset();
+    }
+    movable_once& operator=(movable_once&& o)
+        requires std::is_move_assignable_v<T>
+    {
+        if (this == &o) return *this;
+        std::optional<T>::operator=(static_cast<std::optional<T>&&>(o));
+        o.reset();
+        return *this;
+    }
+    ~movable_once() = default;
+};
+
 template <class S, class T>
 concept stage_function = std::is_invocable_v<S, const context&, recv_chan<T>> &&
                          receive_handle<std::invoke_result_t<S, const context&, recv_chan<T>>>;
@@ -64,6 +82,7 @@ concept stage_function = std::is_invocable_v<S, const context&, recv_chan<T>> &&
 
 /// A pipeline that is being written: what from(ctx, in) gives, and `|` continues. It becomes a recv_chan of its results
 /// when it is converted to one, or iterated; then its goroutine starts. Move-only.
+/// Errors   panic (`flow: continued after its start`) if it was continued, moved from, or cannot be continued any more.
 /// Threads  one.
 template <class T, class Steps>
 class [[nodiscard]] flow {
@@ -85,17 +104,16 @@ public:
 
     /// The channel of the results; the same one each time.
     recv_chan<value_type> chan() {
-        if (steps_) {
+        if (!out_) {
             Steps steps = take_steps();
             if constexpr (std::is_same_v<Steps, detail::no_step>) {
                 if (obeys_) {  // a stage came before: there is nothing more to do
-                    out_ = std::move(in_);
-                    return out_;
+                    return out_.emplace(std::move(in_));
                 }
             }
-            out_ = detail::start_steps(context_, std::move(in_), std::move(steps), place_);
+            out_.emplace(detail::start_steps(context_, std::move(in_), std::move(steps), place_));
         }
-        return out_;
+        return *out_;
     }
     operator recv_chan<value_type>() { return chan(); }  // NOLINT: that is what it is for
 
@@ -140,10 +158,10 @@ private:
 
     context context_;
     recv_chan<T> in_;
-    std::optional<Steps> steps_;  // until it is started or continued
+    detail::movable_once<Steps> steps_;  // until it is started, continued or moved
     bool obeys_;
     detail::source_place place_;
-    recv_chan<value_type> out_;
+    detail::movable_once<recv_chan<value_type>> out_;  // once it is started
 };
 
 template <class T, class Steps, class Other>
