@@ -28,7 +28,8 @@ inline namespace v0 {
 /// non-zero std::error_code; the first failure cancels context(), and wait() throws it. (Go's
 /// errgroup does not catch panics.) One that calls goexit has not failed.
 /// The destructor cancels and waits: no goroutine outlives its group. At the end of the process, when
-/// no goroutine runs any more, it does not wait.
+/// no goroutine runs any more, it does not wait. At the end of a `run` it would wait for ever: the goroutines
+/// end with that, without telling. So a group goes, or has been waited for, before the run that they belong to returns.
 /// Threads  go and try_go from any number at once, its own goroutines included; wait from any but
 ///          those.
 /// Cost     of go: a goroutine, and three atomic additions. Go  errgroup.Group

@@ -24,6 +24,8 @@ namespace runnel {
 inline namespace v0 {
 
 /// Watches over work that calls beat() as it goes on: when it has not done so for `limit` its context is cancelled.
+/// The destructor waits for the goroutine that watches. So one that was made inside `run` goes before that returns:
+/// goroutines end with it, without telling, and whoever waits for one afterwards waits for ever.
 /// Threads  all operations, any number at once.
 /// Cost     one goroutine, which wakes once a `limit`; beat() takes a mutex and wakes nobody but a reader of pulses().
 class heartbeat {

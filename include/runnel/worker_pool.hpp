@@ -38,7 +38,9 @@ inline namespace v0 {
 /// When the context is done no more jobs are begun. An outcome of a call that has ended is delivered still, but in
 /// a pool whose results are full. No sender is left waiting: until close(), jobs are taken and dropped, so
 /// `jobs().send(j)` returns; `jobs().send(ctx, j)` tells the difference.
-/// The destructor drops the jobs that were not begun, lets their senders go, closes, and waits for the workers.
+/// The destructor drops the jobs that were not begun, lets their senders go, closes, and waits for the workers. One that
+/// was made inside `run` goes before that returns: the workers end with it, without telling, and whoever waits for them
+/// afterwards waits for ever.
 /// Threads  all operations, any number at once.
 /// Cost     workers + 1 goroutines, two channels.
 template <class Job, class Result>
