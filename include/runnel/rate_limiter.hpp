@@ -160,7 +160,8 @@ private:
     static ticks rescaled(ticks time, duration from, duration to) {
         const ticks tokens = time / from.count();
         if (to > duration::zero() && tokens >= most / to.count()) return most;
-        return tokens * to.count() + time % from.count() * to.count() / from.count();
+        const ticks rest = time % from.count() * to.count();
+        return tokens * to.count() + (rest + from.count() - 1) / from.count();
     }
     void take(const plan& p) {
         full_at_ = p.full_at;
