@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <runnel/parallel.hpp>
+
 #include "pipeline_support.hpp"
 #include "support/catch.hpp"
 #include "support/support.hpp"
@@ -271,6 +273,28 @@ TEST_CASE("a pipeline that was continued or moved is not one any more", "[from]"
         e = std::move(f);
         expected.check(refused(f), "moved by assignment");
         expected.check(test::all_of(e.chan()) == test::count_to(2), "the assigned one");
+        expected.check(left.holds(), "nothing left");
+    });
+    expected.verify();
+}
+
+TEST_CASE("a pipeline is an input like a channel", "[from]") {
+    test::expectations expected;
+    test::on_workers([&] {
+        const test::nothing_left left;
+        const auto twice = [](int v) { return 2 * v; };
+        const auto made = [&] { return from(background(), test::numbers(3)) | transform(twice); };
+        const std::vector right{0, 2, 4};
+        expected.check(test::all_of(or_done(background(), made())) == right, "of a stage");
+        auto named = made();
+        expected.check(test::all_of(from(background(), named)) == right, "of a pipeline");
+        const auto own = [](const context& ctx, recv_chan<int> in) {
+            return from(ctx, std::move(in)) | take(3);
+        };
+        expected.check(test::all_of(made() | own) == right, "of a stage of one's own");
+        std::atomic<int> sum{0};
+        runnel::parallel_for(background(), made(), 2, [&](int v) { sum += v; });
+        expected.check_eq(sum.load(), 6, "of parallel work");
         expected.check(left.holds(), "nothing left");
     });
     expected.verify();

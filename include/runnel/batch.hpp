@@ -57,7 +57,7 @@ bool collect_batch(const context& ctx, const recv_chan<T>& in, std::size_t size,
 /// Errors      std::invalid_argument for a size of less than one. What `in` was closed with comes after the last vector.
 /// Cancel      the elements collected so far are dropped.
 /// Cost        one goroutine and one channel; the elements' storage.
-template <detail::receive_handle C, class Rep, class Period>
+template <detail::stage_input C, class Rep, class Period>
 recv_chan<std::vector<detail::value_of<C>>> batch(
     const context& ctx, C&& in, detail::count count, std::chrono::duration<Rep, Period> max_wait,
     detail::source_place place = detail::source_place::here()) {
@@ -77,12 +77,18 @@ recv_chan<std::vector<detail::value_of<C>>> batch(
         place);
 }
 /// The same without a limit of time: only the last one may have fewer elements.
-template <detail::receive_handle C>
+template <detail::stage_input C>
 recv_chan<std::vector<detail::value_of<C>>> batch(
     const context& ctx, C&& in, detail::count size,
     detail::source_place place = detail::source_place::here()) {
     return batch(ctx, std::forward<C>(in), size, duration::max(), place);
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, batch(...));
+
+template <detail::stage_input C, class N>
+    requires std::is_arithmetic_v<N>
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, batch(const context&, C&&, detail::count, N));
 
 }  // namespace v0
 }  // namespace runnel

@@ -18,7 +18,7 @@ inline namespace v0 {
 /// Errors      what `channels` or one of those was closed with closes the output, after what came before.
 /// Cancel      the output is closed.
 /// Cost        one goroutine and one channel.
-template <detail::receive_handle C>
+template <detail::stage_input C>
 auto bridge(const context& ctx, C&& channels,
             detail::source_place place = detail::source_place::here()) {
     using inner = detail::value_of<C>;
@@ -35,6 +35,8 @@ auto bridge(const context& ctx, C&& channels,
         },
         place);
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, bridge(...));
 
 }  // namespace v0
 }  // namespace runnel

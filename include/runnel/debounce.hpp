@@ -56,7 +56,7 @@ latest_state send_latest(const context& ctx, const recv_chan<T>& in, const chan<
 ///             element.
 /// Cancel      the output is closed; an element that waits is dropped.
 /// Cost        one goroutine and one channel.
-template <detail::receive_handle C, class Rep, class Period>
+template <detail::stage_input C, class Rep, class Period>
 recv_chan<detail::value_of<C>> debounce(const context& ctx, C&& in,
                                         std::chrono::duration<Rep, Period> quiet,
                                         detail::source_place place = detail::source_place::here()) {
@@ -89,6 +89,12 @@ recv_chan<detail::value_of<C>> debounce(const context& ctx, C&& in,
         },
         place);
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, debounce(...));
+
+template <detail::stage_input C, class N>
+    requires std::is_arithmetic_v<N>
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, debounce(const context&, C&&, N));
 
 }  // namespace v0
 }  // namespace runnel

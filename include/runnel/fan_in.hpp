@@ -71,5 +71,7 @@ RUNNEL_NOINLINE auto fan_in(const context& ctx, const C& first, const Cs&... oth
         ctx, std::vector<recv_chan<T>>{recv_chan<T>(first), recv_chan<T>(others)...}, place);
 }
 
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, fan_in(...));
+
 }  // namespace v0
 }  // namespace runnel

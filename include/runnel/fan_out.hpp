@@ -146,7 +146,7 @@ private:
 ///             was thrown in; the others go on.
 /// Cancel      all are closed.
 /// Cost        a goroutine for each channel. Go  the pattern of that name
-template <detail::receive_handle C, class F>
+template <detail::stage_input C, class F>
 auto fan_out(const context& ctx, C&& in, detail::count count, F&& f,
              detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
@@ -177,7 +177,7 @@ auto fan_out(const context& ctx, C&& in, detail::count count, F&& f,
 ///             of what was received come out, then the exception.
 /// Cancel      as transform.
 /// Cost        count + 1 goroutines and one channel.
-template <detail::receive_handle C, class F>
+template <detail::stage_input C, class F>
 auto parallel_transform(const context& ctx, C&& in, detail::count count, F&& f,
                         detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
@@ -196,7 +196,7 @@ auto parallel_transform(const context& ctx, C&& in, detail::count count, F&& f,
 /// elements are in hand.
 /// Errors      std::invalid_argument for less than one. An exception of `f` comes after the results of all elements before
 ///             that one, and nothing comes after it.
-template <detail::receive_handle C, class F>
+template <detail::stage_input C, class F>
 auto ordered_transform(const context& ctx, C&& in, detail::count count, F&& f,
                        detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
@@ -211,6 +211,10 @@ auto ordered_transform(const context& ctx, C&& in, detail::count count, F&& f,
         },
         place);
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, fan_out(...));
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, parallel_transform(...));
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, ordered_transform(...));
 
 }  // namespace v0
 }  // namespace runnel

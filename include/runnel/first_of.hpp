@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <runnel/context.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/range.hpp>
 #include <runnel/detail/result.hpp>
 #include <runnel/go.hpp>
@@ -122,6 +123,8 @@ auto first_of(const context& ctx, R&& functions,
     auto first = replicas.wait();
     if constexpr (!std::is_void_v<result>) return result(std::move(*first));
 }
+
+RUNNEL_MISTAKE(first_of_is_given_a_context_and_a_range_of_functions, first_of(...));
 
 }  // namespace v0
 }  // namespace runnel

@@ -76,7 +76,7 @@ struct movable_once : std::optional<T> {
 
 template <class S, class T>
 concept stage_function = std::is_invocable_v<S, const context&, recv_chan<T>> &&
-                         receive_handle<std::invoke_result_t<S, const context&, recv_chan<T>>>;
+                         stage_input<std::invoke_result_t<S, const context&, recv_chan<T>>>;
 
 }  // namespace detail
 
@@ -169,14 +169,19 @@ template <class T, class Steps, class Other>
              !detail::stage_function<std::decay_t<Other>, typename flow<T, Steps>::value_type>)
 RUNNEL_MISTAKE(a_stage_takes_a_context_and_a_channel_and_returns_one, operator|(flow<T, Steps>&&,
                                                                                 Other&&));
+template <class T, class Steps, class Other>
+RUNNEL_MISTAKE(
+    a_pipeline_that_has_a_name_is_continued_with_std_move, operator|(const flow<T, Steps>&,
+                                                                     Other&&));
 
 /// Begins a pipeline at the channel `in`. `ctx` ends all of its stages.
-template <detail::receive_handle C>
+template <detail::stage_input C>
 auto from(const context& ctx, C&& in, detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
     return flow<T, detail::no_step>(ctx, recv_chan<T>(std::forward<C>(in)), detail::no_step(),
                                     false, place);
 }
+RUNNEL_MISTAKE(a_pipeline_begins_with_a_context_and_a_channel_to_receive_from, from(...));
 
 // ---- the stages, without context and input: what they do stands where those with both are. One may be kept, and used
 //      in several pipelines, if its function can be copied. ----
@@ -213,6 +218,9 @@ auto batch(detail::count count, std::chrono::duration<Rep, Period> max_wait,
         return batch(ctx, std::move(in), size, max_wait, place);
     };
 }
+template <class N>
+    requires std::is_arithmetic_v<N>
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, batch(detail::count, N));
 inline auto batch(detail::count size, detail::source_place place = detail::source_place::here()) {
     return batch(size, duration::max(), place);
 }

@@ -105,5 +105,8 @@ auto repeat(const context& ctx, F&& f, detail::source_place place = detail::sour
         place);
 }
 
+RUNNEL_MISTAKE(a_source_is_given_a_context_and_a_range_or_a_function, generate(...));
+RUNNEL_MISTAKE(a_source_is_given_a_context_and_a_range_or_a_function, repeat(...));
+
 }  // namespace v0
 }  // namespace runnel

@@ -21,11 +21,12 @@
 #include <runnel/context.hpp>
 #include <runnel/detail/atomic.hpp>
 #include <runnel/detail/count.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/detail/range.hpp>
 #include <runnel/error.hpp>
 #include <runnel/group.hpp>
 #include <runnel/mutex.hpp>
-#include <runnel/select.hpp>
+#include <runnel/stage.hpp>
 
 namespace runnel {
 inline namespace v0 {
@@ -140,7 +141,7 @@ private:
 
 /// A channel's are received, by whoever has time, for as long as the context allows.
 template <class R>
-    requires read_once<R> && receive_handle<R>
+    requires read_once<R> && stage_input<R&>
 class element_source<R> {
 public:
     explicit element_source(R& channel) : in_(channel) {}
@@ -368,6 +369,11 @@ T parallel_reduce(const context& ctx, R&& range, detail::count count, T init, Op
     }
     return sum;
 }
+
+RUNNEL_MISTAKE(parallel_work_is_given_a_context_a_range_a_number_and_a_function, parallel_for(...));
+RUNNEL_MISTAKE(parallel_work_is_given_a_context_a_range_a_number_and_a_function, parallel_map(...));
+RUNNEL_MISTAKE(parallel_work_is_given_a_context_a_range_a_number_and_a_function,
+               parallel_reduce(...));
 
 }  // namespace v0
 }  // namespace runnel

@@ -18,12 +18,18 @@
 
 #include <runnel/chan.hpp>
 #include <runnel/context.hpp>
+#include <runnel/detail/mistake.hpp>
 #include <runnel/go.hpp>
 #include <runnel/select.hpp>
 
 namespace runnel {
 inline namespace v0 {
 namespace detail {
+
+/// What a stage receives from: a channel, its receiving end, or what becomes one, such as a flow.
+template <class C>
+concept stage_input =
+    requires { typename value_of<C>; } && std::is_convertible_v<C, recv_chan<value_of<C>>>;
 
 /// What a stage's goroutine runs: `body` with the channels of its results, which it closes whatever happens, and
 /// after everything that the body has kept is gone.
@@ -121,6 +127,9 @@ recv_chan<T> stage(const context& ctx, F&& f,
         },
         place);
 }
+
+template <class T>
+RUNNEL_MISTAKE(a_source_is_given_a_context_and_a_range_or_a_function, stage(...));
 
 }  // namespace v0
 }  // namespace runnel

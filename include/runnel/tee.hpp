@@ -21,7 +21,7 @@ inline namespace v0 {
 /// Errors      what `in` was closed with closes both.
 /// Cancel      both are closed; one may have got an element more than the other.
 /// Cost        one goroutine and two channels; a copy of each element.
-template <detail::receive_handle C>
+template <detail::stage_input C>
 std::pair<recv_chan<detail::value_of<C>>, recv_chan<detail::value_of<C>>> tee(
     const context& ctx, C&& in, detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
@@ -44,6 +44,8 @@ std::pair<recv_chan<detail::value_of<C>>, recv_chan<detail::value_of<C>>> tee(
     runnel::go(detail::stage_goroutine<decltype(body), T, T>(std::move(body), left, right), place);
     return {left, right};
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, tee(...));
 
 }  // namespace v0
 }  // namespace runnel

@@ -27,7 +27,7 @@ inline namespace v0 {
 ///             element.
 /// Cancel      the output is closed; an element that waits is dropped.
 /// Cost        one goroutine and one channel.
-template <detail::receive_handle C, class Rep, class Period>
+template <detail::stage_input C, class Rep, class Period>
 recv_chan<detail::value_of<C>> throttle(const context& ctx, C&& in,
                                         std::chrono::duration<Rep, Period> period,
                                         detail::source_place place = detail::source_place::here()) {
@@ -68,7 +68,7 @@ recv_chan<detail::value_of<C>> throttle(const context& ctx, C&& in,
 /// All elements, as fast as `limiter` lets them pass; it may be shared with others, and must outlive the stage.
 /// While one waits for it, no other is received.
 /// Errors, cancel, cost as transform.
-template <detail::receive_handle C>
+template <detail::stage_input C>
 recv_chan<detail::value_of<C>> throttle(const context& ctx, C&& in, rate_limiter& limiter,
                                         detail::source_place place = detail::source_place::here()) {
     using T = detail::value_of<C>;
@@ -84,6 +84,12 @@ recv_chan<detail::value_of<C>> throttle(const context& ctx, C&& in, rate_limiter
         },
         place);
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, throttle(...));
+
+template <detail::stage_input C, class N>
+    requires std::is_arithmetic_v<N>
+RUNNEL_MISTAKE(a_time_needs_a_unit_as_in_5ms, throttle(const context&, C&&, N));
 
 }  // namespace v0
 }  // namespace runnel

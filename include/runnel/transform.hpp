@@ -163,7 +163,7 @@ auto start_steps(const context& ctx, recv_chan<T> in, Steps steps, source_place 
 ///             `in` was closed with is passed on in the same way, here and below.
 /// Cancel      the output is closed when the context is done; an element or a result on its way then is dropped.
 /// Cost        one goroutine and one channel, here and below. Go  a goroutine with a loop
-template <detail::receive_handle C, class F>
+template <detail::stage_input C, class F>
 auto transform(const context& ctx, C&& in, F&& f,
                detail::source_place place = detail::source_place::here()) {
     return detail::start_steps(ctx, recv_chan<detail::value_of<C>>(std::forward<C>(in)),
@@ -171,7 +171,7 @@ auto transform(const context& ctx, C&& in, F&& f,
 }
 
 /// The elements of which `predicate` is true, in their order. It sees them as const.
-template <detail::receive_handle C, class P>
+template <detail::stage_input C, class P>
 recv_chan<detail::value_of<C>> filter(const context& ctx, C&& in, P&& predicate,
                                       detail::source_place place = detail::source_place::here()) {
     return detail::start_steps(ctx, recv_chan<detail::value_of<C>>(std::forward<C>(in)),
@@ -181,7 +181,7 @@ recv_chan<detail::value_of<C>> filter(const context& ctx, C&& in, P&& predicate,
 
 /// The elements of the ranges that `f` returns, one range after the other. Elements are moved out of a container that
 /// `f` returns by value, and copied out of a view or a reference.
-template <detail::receive_handle C, class F>
+template <detail::stage_input C, class F>
 auto flat_map(const context& ctx, C&& in, F&& f,
               detail::source_place place = detail::source_place::here()) {
     return detail::start_steps(ctx, recv_chan<detail::value_of<C>>(std::forward<C>(in)),
@@ -191,12 +191,17 @@ auto flat_map(const context& ctx, C&& in, F&& f,
 /// The first `n` elements; then the output is closed, and nothing more is received. Whoever feeds `in` may wait for
 /// somebody to receive the rest: cancel its context.
 /// Errors      std::invalid_argument for a negative number.
-template <detail::receive_handle C>
+template <detail::stage_input C>
 recv_chan<detail::value_of<C>> take(const context& ctx, C&& in, detail::count n,
                                     detail::source_place place = detail::source_place::here()) {
     return detail::start_steps(ctx, recv_chan<detail::value_of<C>>(std::forward<C>(in)),
                                detail::take_step(n), place);
 }
+
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, transform(...));
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, filter(...));
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, flat_map(...));
+RUNNEL_MISTAKE(a_stage_is_given_a_context_and_channels_to_receive_from, take(...));
 
 }  // namespace v0
 }  // namespace runnel

@@ -34,6 +34,12 @@ struct the_function_cannot_be_called_with_these_arguments {};
 struct the_function_is_called_without_arguments {};
 struct the_function_is_called_without_arguments_and_returns_a_value {};
 struct a_stage_takes_a_context_and_a_channel_and_returns_one {};
+struct a_stage_is_given_a_context_and_channels_to_receive_from {};
+struct a_source_is_given_a_context_and_a_range_or_a_function {};
+struct a_pipeline_begins_with_a_context_and_a_channel_to_receive_from {};
+struct a_pipeline_that_has_a_name_is_continued_with_std_move {};
+struct parallel_work_is_given_a_context_a_range_a_number_and_a_function {};
+struct first_of_is_given_a_context_and_a_range_of_functions {};
 struct a_condition_variable_waits_with_a_unique_lock_of_a_runnel_mutex {};
 
 }  // namespace detail
