@@ -12,11 +12,12 @@
 #include "excel_to_db_support.hpp"
 #include "import/importer.hpp"
 #include "import/run.hpp"
-#include "import/unseen.hpp"
 #include "sample.hpp"
 #include "store/sqlite_store.hpp"
 #include "support/catch.hpp"
 #include "support/support.hpp"
+#include "workbook/cell_text.hpp"
+#include "workbook/unseen.hpp"
 
 using namespace excel_to_db;
 using test::business_row;
@@ -504,7 +505,7 @@ TEST_CASE("what nobody sees of a title or a name counts for nothing") {
     CHECK(unseen_at("\xE2\x80\x93") == 0);
     CHECK(unseen_at("\xC2") == 0);
     CHECK(unseen_at("") == 0);
-    CHECK_FALSE(is_unseen(" x"));
+    CHECK_FALSE(is_blank(" x"));
 }
 
 TEST_CASE("row 1 is the header even if none of its titles is known") {

@@ -36,15 +36,7 @@ using nlohmann::json;
 
 namespace {
 
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    if (value == nullptr) {
-        throw std::runtime_error(std::string(name) + " is not set: use script/postgres run");
-    }
-    return value;
-}
-
-std::string server_url() { return environment("EXCEL_TO_DB_POSTGRES"); }
+std::string server_url() { return test::server_environment("EXCEL_TO_DB_POSTGRES"); }
 
 pg_answer query(const std::string& sql) {
     return pg_connection(runnel::background(), server_url(), "test", 20s).execute(sql.c_str());
@@ -64,7 +56,8 @@ void signal_backends(int signal) {
 // "kill", as a power cut does, or "start".
 void tell_server(const std::string& word) {
     const std::string command = std::string(POSTGRES_SCRIPT) + " " + word + " " +
-                                environment("EXCEL_TO_DB_POSTGRES_FOLDER") + " > /dev/null";
+                                test::server_environment("EXCEL_TO_DB_POSTGRES_FOLDER") +
+                                " > /dev/null";
     CHECK(runnel::blocking([&] { return std::system(command.c_str()); }) == 0);
 }
 

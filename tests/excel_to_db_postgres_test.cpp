@@ -35,15 +35,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    if (value == nullptr) {
-        throw std::runtime_error(std::string(name) + " is not set: use script/postgres run");
-    }
-    return value;
-}
-
-std::string server_url() { return environment("EXCEL_TO_DB_POSTGRES"); }
+std::string server_url() { return test::server_environment("EXCEL_TO_DB_POSTGRES"); }
 
 // A schema of its own, gone at the end.
 class fresh_schema {
@@ -604,7 +596,7 @@ public:
 private:
     void accept() {
         const std::string target =
-            "unix:" + environment("EXCEL_TO_DB_POSTGRES_FOLDER") + "/.s.PGSQL.5432";
+            "unix:" + test::server_environment("EXCEL_TO_DB_POSTGRES_FOLDER") + "/.s.PGSQL.5432";
         for (;;) {
             std::error_code error;
             auto client = std::make_shared<runnel::net::stream>(listener_.accept(error));
@@ -802,7 +794,8 @@ namespace {
 // "kill", as a power cut does, or "start".
 void tell_server(const std::string& word) {
     const std::string command = std::string(POSTGRES_SCRIPT) + " " + word + " " +
-                                environment("EXCEL_TO_DB_POSTGRES_FOLDER") + " > /dev/null";
+                                test::server_environment("EXCEL_TO_DB_POSTGRES_FOLDER") +
+                                " > /dev/null";
     CHECK(runnel::blocking([&] { return std::system(command.c_str()); }) == 0);
 }
 
@@ -1285,7 +1278,7 @@ TEST_CASE("a server that is not there, or says nothing, is told in one line") {
     CHECK_THAT(open("postgres:///postgres?host=/nowhere/at/all"),
                Catch::Contains("/nowhere/at/all"));
     CHECK_THAT(open("postgres:///no_such_database?user=postgres&host=" +
-                    environment("EXCEL_TO_DB_POSTGRES_FOLDER")),
+                    test::server_environment("EXCEL_TO_DB_POSTGRES_FOLDER")),
                Catch::Contains("no_such_database"));
     CHECK_THAT(open("postgres://[broken"), !Catch::Equals(""));
     runnel::run([&] {
@@ -1368,6 +1361,22 @@ TEST_CASE("each method imports the same rows and leaves nothing behind") {
     }
 }
 
+/// How many rows `imports` of the book at the same time have stored, those that finished.
+std::uint64_t stored_by(int imports, const auto& make, const std::filesystem::path& book,
+                        import_method method) {
+    runnel::wait_group running;
+    std::atomic<std::uint64_t> stored{0};
+    for (int i = 0; i < imports; ++i) {
+        running.go([&] {
+            const auto db = make(runnel::background());
+            const import_report report = import_sample(book, method, *db);
+            if (report.ending == import_ending::finished) stored += report.stats.success_count;
+        });
+    }
+    running.wait();
+    return stored;
+}
+
 TEST_CASE("imports at the same time share the connections, and none waits for another's end") {
     const test::temporary_folder folder;
     const auto book = folder / "book.xlsx";
@@ -1383,19 +1392,7 @@ TEST_CASE("imports at the same time share the connections, and none waits for an
             const auto first = make(runnel::background());
             const auto held_1 = first->open_session();
             const auto held_2 = first->open_session();
-            runnel::wait_group imports;
-            std::atomic<std::uint64_t> stored{0};
-            for (int i = 0; i < 4; ++i) {
-                imports.go([&] {
-                    const auto db = make(runnel::background());
-                    const import_report report = import_sample(book, method, *db);
-                    if (report.ending == import_ending::finished) {
-                        stored += report.stats.success_count;
-                    }
-                });
-            }
-            imports.wait();
-            CHECK(stored == 4 * 497);
+            CHECK(stored_by(4, make, book, method) == 4 * 497);
             CHECK(schema.rows() == "1988");
         });
     }
@@ -1428,19 +1425,7 @@ TEST_CASE("a server that grants fewer connections than asked for is no failure")
         test::on_workers([&] {
             const auto make = shared_stores(runnel::background(), url, conflict_rule::none, 16);
             schema.query("TRUNCATE businesses");
-            runnel::wait_group imports;
-            std::atomic<std::uint64_t> stored{0};
-            for (int i = 0; i < 3; ++i) {
-                imports.go([&] {
-                    const auto db = make(runnel::background());
-                    const import_report report = import_sample(book, method, *db);
-                    if (report.ending == import_ending::finished) {
-                        stored += report.stats.success_count;
-                    }
-                });
-            }
-            imports.wait();
-            CHECK(stored == 3 * 1'487);
+            CHECK(stored_by(3, make, book, method) == 3 * 1'487);
             CHECK(schema.rows() == std::to_string(3 * 1'487));
         });
     }

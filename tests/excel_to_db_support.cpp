@@ -205,4 +205,13 @@ void execute_sql(const std::filesystem::path& file, const std::string& sql) {
     if (sqlite3_exec(db.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) db.fail();
 }
 
+std::string server_environment(const char* name) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) {
+        throw std::runtime_error(std::string(name) +
+                                 " is not set: use script/postgres run, for TLS with --tls");
+    }
+    return value;
+}
+
 }  // namespace test

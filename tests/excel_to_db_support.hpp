@@ -70,6 +70,9 @@ std::string texts(const excel_to_db::sheet_row& row);
 std::string query(const std::filesystem::path& db, const std::string& sql);
 void execute_sql(const std::filesystem::path& db, const std::string& sql);
 
+/// What script/postgres told of its server by this variable. Throws if it did not.
+std::string server_environment(const char* name);
+
 /// What is thrown by `f`, as text; "" if nothing is.
 template <class F>
 std::string message_of(F f) {

@@ -36,26 +36,21 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    if (value == nullptr) {
-        throw std::runtime_error(std::string(name) + " is not set: use script/postgres run --tls");
-    }
-    return value;
-}
-
-std::string server_folder() { return environment("EXCEL_TO_DB_POSTGRES_FOLDER"); }
+std::string server_folder() { return test::server_environment("EXCEL_TO_DB_POSTGRES_FOLDER"); }
 std::string own_root() { return server_folder() + "/server.crt"; }
 std::string server_port() {
-    const std::string url = environment("EXCEL_TO_DB_POSTGRES");
+    const std::string url = test::server_environment("EXCEL_TO_DB_POSTGRES");
     const std::size_t begin = url.find("localhost:") + 10;
     return url.substr(begin, url.find('/', begin) - begin);
 }
 std::string socket_of_server() { return server_folder() + "/.s.PGSQL." + server_port(); }
 
-std::string required() { return environment("EXCEL_TO_DB_POSTGRES") + "&sslmode=require"; }
+std::string required() {
+    return test::server_environment("EXCEL_TO_DB_POSTGRES") + "&sslmode=require";
+}
 std::string verified(const std::string& root) {
-    return environment("EXCEL_TO_DB_POSTGRES") + "&sslmode=verify-full&sslrootcert=" + root;
+    return test::server_environment("EXCEL_TO_DB_POSTGRES") +
+           "&sslmode=verify-full&sslrootcert=" + root;
 }
 
 pg_connection connect(const std::string& url) {

@@ -8,9 +8,9 @@
 #include <optional>
 #include <string_view>
 
-#include "import/unseen.hpp"
 #include "workbook/cell_text.hpp"
 #include "workbook/error.hpp"
+#include "workbook/unseen.hpp"
 
 namespace excel_to_db {
 
@@ -94,7 +94,7 @@ header_map::header_map(const sheet_row& header) {
 
     needed_width_ = *std::max_element(columns_.begin(), columns_.end()) + 1;
     for (std::size_t column = 0; column < header.width(); ++column) {
-        if (!claimed[column] && !is_unseen(header.text(column))) {
+        if (!claimed[column] && !is_blank(header.text(column))) {
             ignored_.emplace_back(header.text(column));
         }
     }

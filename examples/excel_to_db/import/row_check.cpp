@@ -6,7 +6,6 @@
 
 #include <string_view>
 
-#include "import/unseen.hpp"
 #include "workbook/cell_text.hpp"
 
 namespace excel_to_db {
@@ -96,7 +95,7 @@ std::optional<row_fault> find_fault(const sheet_row& row, const header_map& colu
     for (std::size_t field = 0; field < business_columns.size(); ++field) {
         if (auto fault = fault_of_cell(row, columns.column(field))) return fault;
     }
-    if (is_unseen(row.text(columns.column(name_column)))) return named("the name is empty");
+    if (is_blank(row.text(columns.column(name_column)))) return named("the name is empty");
 
     if (options.check_formats) {
         for (const named_warning& each : row_warnings) {

@@ -10,41 +10,11 @@
 #include <chrono>
 #include <cmath>
 
+#include "workbook/unseen.hpp"
+
 namespace excel_to_db {
 
 namespace {
-
-// White space of all kinds, and what has no width: whoever sees it sees nothing.
-constexpr std::array<std::string_view, 30> blanks = {" ",
-                                                     "\t",
-                                                     "\r",
-                                                     "\n",
-                                                     "\v",
-                                                     "\f",
-                                                     "\xC2\x85",
-                                                     "\xC2\xA0",
-                                                     "\xC2\xAD",
-                                                     "\xE1\x9A\x80",
-                                                     "\xE2\x80\x80",
-                                                     "\xE2\x80\x81",
-                                                     "\xE2\x80\x82",
-                                                     "\xE2\x80\x83",
-                                                     "\xE2\x80\x84",
-                                                     "\xE2\x80\x85",
-                                                     "\xE2\x80\x86",
-                                                     "\xE2\x80\x87",
-                                                     "\xE2\x80\x88",
-                                                     "\xE2\x80\x89",
-                                                     "\xE2\x80\x8A",
-                                                     "\xE2\x80\x8B",
-                                                     "\xE2\x80\x8C",
-                                                     "\xE2\x80\x8D",
-                                                     "\xE2\x80\xA8",
-                                                     "\xE2\x80\xA9",
-                                                     "\xE2\x80\xAF",
-                                                     "\xE2\x81\xA0",
-                                                     "\xE3\x80\x80",
-                                                     "\xEF\xBB\xBF"};
 
 constexpr double last_serial = 2'958'466.0;  // the day after 9999-12-31
 
@@ -212,10 +182,9 @@ bool is_blank(std::string_view text) {
     while (!text.empty()) {
         // Nearly always the first character is a letter or a digit, and that is all there is to see.
         if (const char first = text.front(); first > ' ' && first <= '~') return false;
-        const auto known = std::find_if(blanks.begin(), blanks.end(),
-                                        [&](std::string_view b) { return text.starts_with(b); });
-        if (known == blanks.end()) return false;
-        text.remove_prefix(known->size());
+        const std::size_t size = unseen_at(text);
+        if (size == 0) return false;
+        text.remove_prefix(size);
     }
     return true;
 }

@@ -1,4 +1,4 @@
-// examples/excel_to_db/import/unseen.hpp — characters that nobody sees: what a person takes for equal or empty.
+// examples/excel_to_db/workbook/unseen.hpp — characters that nobody sees: what a person takes for equal or empty.
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
@@ -15,9 +15,10 @@ constexpr std::size_t unseen_at(std::string_view text) {
         std::string_view first;
         std::string_view last;
     };
-    constexpr std::array<range, 12> unseen = {{
+    constexpr std::array<range, 13> unseen = {{
         {"\t", "\r"},
         {" ", " "},
+        {"\xC2\x85", "\xC2\x85"},          // U+0085, a new line
         {"\xC2\xA0", "\xC2\xA0"},          // U+00A0, the space that breaks no line
         {"\xC2\xAD", "\xC2\xAD"},          // U+00AD, where a word may be broken
         {"\xE1\x9A\x80", "\xE1\x9A\x80"},  // U+1680
@@ -36,16 +37,6 @@ constexpr std::size_t unseen_at(std::string_view text) {
         }
     }
     return 0;
-}
-
-/// Whether there is nothing else in `text`.
-constexpr bool is_unseen(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t size = unseen_at(text);
-        if (size == 0) return false;
-        text.remove_prefix(size);
-    }
-    return true;
 }
 
 }  // namespace excel_to_db
