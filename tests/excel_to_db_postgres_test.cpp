@@ -1377,58 +1377,91 @@ std::uint64_t stored_by(int imports, const auto& make, const std::filesystem::pa
     return stored;
 }
 
-TEST_CASE("imports at the same time share the connections, and none waits for another's end") {
+void share_connections(import_method method) {
     const test::temporary_folder folder;
     const auto book = folder / "book.xlsx";
     write_sample(book, {500, 3, false});
-    for (const import_method method : all_methods) {
-        INFO("method " << static_cast<int>(method));
-        const fresh_schema schema;
-        test::on_workers([&] {
-            const auto make =
-                shared_stores(runnel::background(), schema.url(), conflict_rule::none, 3);
-            schema.query("TRUNCATE businesses");
-            // Two connections of the three are held until all imports have ended.
-            const auto first = make(runnel::background());
-            const auto held_1 = first->open_session();
-            const auto held_2 = first->open_session();
-            CHECK(stored_by(4, make, book, method) == 4 * 497);
-            CHECK(schema.rows() == "1988");
-        });
-    }
+    const fresh_schema schema;
+    test::on_workers([&] {
+        const auto make = shared_stores(runnel::background(), schema.url(), conflict_rule::none, 3);
+        schema.query("TRUNCATE businesses");
+        // Two connections of the three are held until all imports have ended.
+        const auto first = make(runnel::background());
+        const auto held_1 = first->open_session();
+        const auto held_2 = first->open_session();
+        CHECK(stored_by(4, make, book, method) == 4 * 497);
+        CHECK(schema.rows() == "1988");
+    });
 }
 
-TEST_CASE("a server that grants fewer connections than asked for is no failure") {
+TEST_CASE("imports at the same time share the connections: sequential") {
+    share_connections(import_method::sequential);
+}
+
+TEST_CASE("imports at the same time share the connections: concurrent") {
+    share_connections(import_method::concurrent);
+}
+
+TEST_CASE("imports at the same time share the connections: batch") {
+    share_connections(import_method::batch);
+}
+
+TEST_CASE("imports at the same time share the connections: pipeline") {
+    share_connections(import_method::pipeline);
+}
+
+TEST_CASE("imports at the same time share the connections: copy") {
+    share_connections(import_method::copy);
+}
+
+void use_few_connections(import_method method) {
     const test::temporary_folder folder;
     const auto book = folder / "book.xlsx";
     write_sample(book, {1'500, 13, false});
-    for (const import_method method : all_methods) {
-        INFO("method " << static_cast<int>(method));
-        const fresh_schema schema;
-        struct limited_role {
-            explicit limited_role(const fresh_schema& s) : schema(s) {
-                schema.query("CREATE ROLE few LOGIN CONNECTION LIMIT 3");
-                schema.query("ALTER SCHEMA " + schema.name() + " OWNER TO few");
-            }
-            limited_role(const limited_role&) = delete;
-            limited_role& operator=(const limited_role&) = delete;
-            ~limited_role() {
-                schema.query("DROP OWNED BY few");
-                schema.query("DROP ROLE few");
-                schema.query("CREATE SCHEMA " + schema.name());
-            }
-            const fresh_schema& schema;
-        };
-        const limited_role few(schema);
-        std::string url = schema.url();
-        url.replace(url.find("postgres@"), 9, "few@");
-        test::on_workers([&] {
-            const auto make = shared_stores(runnel::background(), url, conflict_rule::none, 16);
-            schema.query("TRUNCATE businesses");
-            CHECK(stored_by(3, make, book, method) == 3 * 1'487);
-            CHECK(schema.rows() == std::to_string(3 * 1'487));
-        });
-    }
+    const fresh_schema schema;
+    struct limited_role {
+        explicit limited_role(const fresh_schema& s) : schema(s) {
+            schema.query("CREATE ROLE few LOGIN CONNECTION LIMIT 3");
+            schema.query("ALTER SCHEMA " + schema.name() + " OWNER TO few");
+        }
+        limited_role(const limited_role&) = delete;
+        limited_role& operator=(const limited_role&) = delete;
+        ~limited_role() {
+            schema.query("DROP OWNED BY few");
+            schema.query("DROP ROLE few");
+            schema.query("CREATE SCHEMA " + schema.name());
+        }
+        const fresh_schema& schema;
+    };
+    const limited_role few(schema);
+    std::string url = schema.url();
+    url.replace(url.find("postgres@"), 9, "few@");
+    test::on_workers([&] {
+        const auto make = shared_stores(runnel::background(), url, conflict_rule::none, 16);
+        schema.query("TRUNCATE businesses");
+        CHECK(stored_by(3, make, book, method) == 3 * 1'487);
+        CHECK(schema.rows() == std::to_string(3 * 1'487));
+    });
+}
+
+TEST_CASE("a server that grants fewer connections than asked for is no failure: sequential") {
+    use_few_connections(import_method::sequential);
+}
+
+TEST_CASE("a server that grants fewer connections than asked for is no failure: concurrent") {
+    use_few_connections(import_method::concurrent);
+}
+
+TEST_CASE("a server that grants fewer connections than asked for is no failure: batch") {
+    use_few_connections(import_method::batch);
+}
+
+TEST_CASE("a server that grants fewer connections than asked for is no failure: pipeline") {
+    use_few_connections(import_method::pipeline);
+}
+
+TEST_CASE("a server that grants fewer connections than asked for is no failure: copy") {
+    use_few_connections(import_method::copy);
 }
 
 TEST_CASE("an import that waits for a connection ends when it is cancelled, and the others go on") {
